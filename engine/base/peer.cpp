@@ -1,0 +1,99 @@
+#include "base/peer.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <charconv>
+#include <cstring>
+
+namespace ringmx {
+
+namespace {
+
+constexpr std::uint8_t kMappedPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+void store_ipv6(PeerAddress& address, const std::uint8_t* raw) {
+    if (std::memcmp(raw, kMappedPrefix, sizeof kMappedPrefix) == 0) {
+        address.family = PeerAddress::Family::ipv4;
+        std::memcpy(address.bytes.data(), raw + 12, 4);
+        return;
+    }
+    address.family = PeerAddress::Family::ipv6;
+    std::memcpy(address.bytes.data(), raw, 16);
+}
+
+}  // namespace
+
+PeerAddress PeerAddress::from_sockaddr(const sockaddr& address) {
+    PeerAddress peer;
+    if (address.sa_family == AF_INET) {
+        sockaddr_in in{};
+        std::memcpy(&in, &address, sizeof in);
+        peer.family = Family::ipv4;
+        peer.port = ntohs(in.sin_port);
+        std::memcpy(peer.bytes.data(), &in.sin_addr, 4);
+    } else if (address.sa_family == AF_INET6) {
+        sockaddr_in6 in{};
+        std::memcpy(&in, &address, sizeof in);
+        peer.port = ntohs(in.sin6_port);
+        store_ipv6(peer, in.sin6_addr.s6_addr);
+    }
+    return peer;
+}
+
+std::string_view PeerAddress::format(std::array<char, 48>& buffer) const {
+    if (family == Family::none) return "unknown";
+    const int af = family == Family::ipv4 ? AF_INET : AF_INET6;
+    inet_ntop(af, bytes.data(), buffer.data(), buffer.size());
+    return {buffer.data(), std::strlen(buffer.data())};
+}
+
+std::string_view PeerAddress::format_literal(std::array<char, 48>& buffer) const {
+    if (family != Family::ipv6) return format(buffer);
+    std::memcpy(buffer.data(), "IPv6:", 5);
+    inet_ntop(AF_INET6, bytes.data(), buffer.data() + 5, static_cast<socklen_t>(buffer.size() - 5));
+    return {buffer.data(), std::strlen(buffer.data())};
+}
+
+std::optional<Network> Network::parse(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const std::string_view host = text.substr(0, slash);
+    char copy[64];
+    if (host.empty() || host.size() >= sizeof copy) return std::nullopt;
+    std::memcpy(copy, host.data(), host.size());
+    copy[host.size()] = '\0';
+
+    Network network;
+    std::uint8_t raw[16];
+    if (inet_pton(AF_INET, copy, raw) == 1) {
+        network.base.family = PeerAddress::Family::ipv4;
+        std::memcpy(network.base.bytes.data(), raw, 4);
+    } else if (inet_pton(AF_INET6, copy, raw) == 1) {
+        network.base.family = PeerAddress::Family::ipv6;
+        std::memcpy(network.base.bytes.data(), raw, 16);
+    } else {
+        return std::nullopt;
+    }
+    const unsigned bits_max = network.base.family == PeerAddress::Family::ipv4 ? 32 : 128;
+    unsigned bits = bits_max;
+    if (slash != std::string_view::npos) {
+        const std::string_view digits = text.substr(slash + 1);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+        if (error != std::errc{} || end != digits.data() + digits.size() || bits > bits_max) return std::nullopt;
+    }
+    network.prefix_bits = static_cast<std::uint8_t>(bits);
+    return network;
+}
+
+bool Network::contains(const PeerAddress& address) const {
+    if (address.family != base.family) return false;
+    const std::size_t whole = prefix_bits / 8;
+    if (std::memcmp(address.bytes.data(), base.bytes.data(), whole) != 0) return false;
+    const unsigned rest = prefix_bits % 8;
+    if (rest == 0) return true;
+    const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
+    return ((address.bytes[whole] ^ base.bytes[whole]) & mask) == 0;
+}
+
+}  // namespace ringmx

@@ -1,0 +1,106 @@
+// The configuration as values. docs/configuration.md documents every key; a test holds the two together.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/peer.hpp"
+#include "base/result.hpp"
+
+namespace ringmx::config {
+
+enum class BareNewlineMode : std::uint8_t { normalize, reject, accept };
+enum class StorageBackend : std::uint8_t { spool, maildir, discard };
+enum class StorageHost : std::uint8_t { automatic, core, worker };
+enum class DurabilityLevel : std::uint8_t { none, process, machine, replicated };
+enum class LogTransactions : std::uint8_t { all, errors, none };
+
+struct ServerConfig {
+    std::string hostname;                                   // default: the machine's name
+    std::vector<std::string> listen = {"127.0.0.1:2525"};   // "ADDRESS:PORT", "[IPv6]:PORT"
+    std::uint32_t cores = 0;                                // 0: "all"
+    bool pin = true;                                        // pin each core's thread
+    std::uint64_t memory_bytes = std::uint64_t{1} << 30;    // the budget of server.memory
+    std::uint32_t connections_max = 0;                      // whole server; 0: from RLIMIT_NOFILE and the budget
+    std::uint32_t shutdown_grace_s = 30;                    // deadline of a drain
+};
+
+struct AcceptConfig {
+    std::vector<std::string> domains;  // "*": every domain
+    std::string recipients_path;       // empty: every local part
+};
+
+struct BareNewlineException {
+    Network network;
+    BareNewlineMode mode = BareNewlineMode::normalize;
+};
+
+struct SmtpConfig {
+    std::uint64_t message_bytes_max = 50u << 20;  // "50MiB"
+    std::uint32_t recipients_max = 1000;
+    std::uint32_t messages_max = 0;
+    std::uint32_t commands_max = 0;
+    std::uint32_t errors_max = 20;
+    std::uint32_t recipients_refused_max = 100;
+    std::uint32_t received_headers_max = 100;
+    std::uint32_t command_line_octets_max = 2048;
+    BareNewlineMode bare_newline = BareNewlineMode::normalize;
+    std::vector<BareNewlineException> bare_newline_exceptions;
+};
+
+struct TimeoutConfig {  // seconds; defaults are those of RFC 5321 §4.5.3.2
+    std::uint32_t command_s = 300;
+    std::uint32_t data_block_s = 180;
+    std::uint32_t end_of_data_s = 600;  // how long storage may take before 451
+    std::uint32_t send_s = 300;         // a client that does not read its replies
+};
+
+struct SpoolConfig {
+    std::string path = "/var/spool/ringmx";
+    std::uint64_t segment_bytes = 64u << 20;
+    std::uint64_t min_free_bytes = 256u << 20;  // 452 below this much free space on the spool's file system
+    bool direct_io_required = true;  // refuse a file system without O_DIRECT; false: buffered writes and fdatasync there
+};
+
+struct MaildirConfig {
+    std::string path = "/var/mail/ringmx";
+    std::uint64_t min_free_bytes = 256u << 20;
+};
+
+struct StorageConfig {
+    StorageBackend backend = StorageBackend::spool;
+    DurabilityLevel durability = DurabilityLevel::machine;  // refuse to start with less; default: what the backend gives
+    bool durability_set = false;
+    StorageHost host = StorageHost::automatic;
+    std::uint32_t workers = 1;  // storage workers, for host = "worker"
+    SpoolConfig spool;
+    MaildirConfig maildir;
+};
+
+struct LogConfig {
+    LogTransactions transactions = LogTransactions::all;
+    std::string path;  // empty: standard error
+};
+
+struct AdminConfig {
+    std::string socket;  // Unix socket of ringmxctl status; empty: none
+};
+
+struct Config {
+    ServerConfig server;
+    AcceptConfig accept;
+    SmtpConfig smtp;
+    TimeoutConfig timeouts;
+    StorageConfig storage;
+    LogConfig log;
+    AdminConfig admin;
+};
+
+// Reads and checks a file. Errors are "FILE:LINE: what is wrong", all of them, one a line; an unknown key names the
+// nearest valid one. Relative paths in it are relative to the file's folder.
+Result<Config> load_file(const std::string& path);
+Result<Config> load_text(std::string_view toml, const std::string& name, const std::string& base_folder);
+
+}  // namespace ringmx::config

@@ -1,0 +1,70 @@
+// Policy: whether mail is wanted, at every point where SMTP lets a receiver say no. A policy may answer at once or
+// later, so that DNS, milters and remote services fit the same places.
+//
+// One Policy object per core; its calls and its answers are on that core's thread. Every string_view is valid during the
+// call only; reply texts have static storage duration or live as long as the policy.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/peer.hpp"
+#include "base/reply.hpp"
+#include "message/message.hpp"
+
+namespace ringmx::policy {
+
+// Names the question of one session; an answer that comes later carries it back. A session that has gone makes the
+// answer void; the receiver checks that.
+struct Ticket {
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+    std::uint32_t sequence = 0;  // of the question within the session
+};
+
+struct ClientFacts {
+    PeerAddress address;
+    std::string_view name;  // EHLO/HELO argument; empty before
+    bool extended = false;  // EHLO
+    bool tls = false;
+};
+
+struct MailFacts {
+    std::string_view reverse_path;
+    std::string_view domain;
+    std::uint64_t declared_size = 0;  // 0: not declared
+    bool smtputf8 = false;
+};
+
+struct RecipientFacts {
+    std::string_view forward_path;  // "postmaster" for <postmaster>
+    std::string_view local_part;    // as given, quotes included
+    std::string_view domain;        // empty for <postmaster>
+    std::uint32_t accepted_before = 0;
+};
+
+// Where answers that come later go. Thread: the core's.
+class Answers {
+   public:
+    virtual void answer(Ticket ticket, const Decision& decision) = 0;
+
+   protected:
+    ~Answers() = default;
+};
+
+class Policy {
+   public:
+    virtual ~Policy() = default;
+    virtual Decision on_connect(Ticket, const ClientFacts&) { return Decision::accept(); }
+    virtual Decision on_hello(Ticket, const ClientFacts&) { return Decision::accept(); }
+    virtual Decision on_mail(Ticket, const ClientFacts&, const MailFacts&) { return Decision::accept(); }
+    virtual Decision on_recipient(Ticket, const ClientFacts&, const MailFacts&, const RecipientFacts&) {
+        return Decision::accept();
+    }
+    virtual Decision on_data(Ticket, const ClientFacts&, const Message&) { return Decision::accept(); }
+    // The message is whole and in memory, or streamed to storage in parts already (then only the rest is here).
+    virtual Decision on_end_of_data(Ticket, const ClientFacts&, const Message&) { return Decision::accept(); }
+    virtual void on_disconnect(Ticket) {}  // questions of this session need no answer any more
+};
+
+}  // namespace ringmx::policy

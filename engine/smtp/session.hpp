@@ -1,0 +1,110 @@
+// smtp::Session: the receiving side of SMTP as a resumable state machine, sans I/O. RFC 5321 and the extensions of
+// docs/protocol.md. It has no socket, no clock, no allocation and no buffer of its own: it parses commands where
+// the input lies, writes replies into room that its host gives, and moves mail data through scan::Kernels into room
+// that its host gives. One session, one thread.
+//
+// Driving it:
+//   start() once; then feed() whatever arrives. feed returns how many octets it consumed. What it did not consume
+//   (a partial command line of at most `command_line_octets_max`, or input behind something it waits for) is fed again
+//   later, with what followed it, as one contiguous span. waiting() says what it needs before it can go on:
+//     input      feed more
+//     decision   on_decision(): a handler answered Decision::later()
+//     room       resume(): Handler::reply_room or body_room had nothing to give
+//     closed     nothing: send what was written, then close the connection
+//   Any split of the input gives the same replies and the same mail data.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/reply.hpp"
+#include "scan/data_scan.hpp"
+#include "scan/header_scan.hpp"
+#include "smtp/commands.hpp"
+
+namespace ringmx::smtp {
+
+// What becomes of bare CR and bare LF in mail data (NUL is refused in `reject` and kept otherwise).
+enum class BareNewline : std::uint8_t { normalize, reject, accept };
+
+// The configuration of sessions, shared by all of a server and constant while they run.
+struct SessionOptions {
+    std::string_view hostname;                     // in the banner, EHLO and 221
+    std::uint64_t message_octets_max = 50u << 20;  // SIZE; announced. 0: no limit
+    // Beyond this multiple of message_octets_max an oversized body is not drained further: 552 and close.
+    std::uint32_t oversize_drain_factor = 2;
+    std::uint32_t recipients_max = 1000;           // per transaction; announced as RCPTMAX (RFC 9422); 452 4.5.3
+    std::uint32_t messages_max = 0;                // MAIL commands per session; announced as MAILMAX; 0: no limit
+    std::uint32_t commands_max = 0;                // commands per session; then 421 4.7.0; 0: no limit
+    std::uint32_t errors_max = 20;                 // 5xx protocol errors per session; then 421 4.7.0
+    std::uint32_t recipients_refused_max = 100;    // refused RCPT per session; then 421 4.7.0
+    std::uint32_t received_headers_max = 100;      // more: 554 5.4.6
+    std::uint32_t command_line_octets_max = 2048;  // 512..limits::command_line_octets_max; longer: 500 5.5.2
+};
+
+// What the session asks of its host. Every view passed is valid during the call only.
+class Handler {
+   public:
+    // --- room ---
+    // Contiguous room for at least `octets` of reply, or empty: then the session waits for resume().
+    virtual MutableBytes reply_room(std::size_t octets) = 0;
+    virtual void reply_written(std::size_t octets) = 0;
+    // Room for mail data (at least 2 octets, the more the better), or empty: the session waits for resume().
+    virtual MutableBytes body_room() = 0;
+    // CRC32C of the chunk that body_room belongs to, before the next octet: where the scan's checksum goes on.
+    virtual std::uint32_t body_crc() = 0;
+    // `octets` of the last body_room were filled; `crc` is the checksum behind them.
+    virtual void body_written(std::size_t octets, std::uint32_t crc) = 0;
+
+    // --- decisions; each may answer Decision::later() ---
+    virtual Decision on_connect() = 0;                        // accept: the 220 banner
+    virtual Decision on_hello(const Hello& hello) = 0;
+    virtual Decision on_mail(const MailCommand& command) = 0;  // the transaction begins when this is accepted
+    virtual Decision on_rcpt(const RcptCommand& command) = 0;
+    virtual Decision on_data(DataKind kind) = 0;  // before the first octet of mail data; accept: 354, or go on
+    virtual Decision on_end_of_data(const DataFacts& facts) = 0;  // accept only when the message is kept
+
+    // The transaction is gone: RSET, EHLO, refusal or end. Called exactly once for every accepted MAIL that was not
+    // ended by an accepted or rejected on_end_of_data (which end it themselves). Mail data so far is void.
+    virtual void on_abort() = 0;
+
+    // A protocol error or limit was answered; for counters and the log. `rule` is static, e.g. "line-too-long".
+    virtual void on_violation(std::string_view rule, const Reply& reply) = 0;
+
+   protected:
+    ~Handler() = default;
+};
+
+enum class Waiting : std::uint8_t { input, decision, room, closed };
+
+// Which of the timeouts of RFC 5321 §4.5.3.2 runs now.
+enum class Stage : std::uint8_t { banner, command, data_block, end_of_data };
+
+class Session {
+   public:
+    Session(const SessionOptions& options, Handler& handler, BareNewline bare_newline);
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    void start();                        // asks on_connect, writes the banner
+    std::size_t feed(Bytes input);       // returns octets consumed
+    void on_decision(const Decision& decision);  // the outstanding decision; kind is not `later`
+    void resume();                       // room may be had again; goes on with what needs no input
+    void on_timeout();                   // 421 4.4.2, closed
+    void shut_down();                    // 421 4.3.2 and closed, unless mail data is arriving or being stored: then
+                                         // after its reply. Idempotent
+    void on_disconnect();                // the peer is gone: aborts a transaction; writes nothing; closed
+
+    Waiting waiting() const;
+    Stage stage() const;
+    bool in_mail_data() const;           // between 354 (or the first BDAT) and the reply to the message
+    bool in_transaction() const;
+    // Octets of mail data known to come (rest of a BDAT chunk), 0 if unknown.
+    std::uint64_t body_octets_expected() const;
+
+   private:
+    // the implementer's own
+};
+
+}  // namespace ringmx::smtp
