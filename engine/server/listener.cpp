@@ -1,0 +1,93 @@
+#include "server/listener.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "server/engine.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+constexpr int kBacklog = 4096;  // cut to net.core.somaxconn by the kernel
+
+struct Address {
+    sockaddr_storage storage{};
+    socklen_t length = 0;
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+Result<Address> resolve(const std::string& text) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string::npos) return Error{0, "server.listen: \"" + text + "\" is not ADDRESS:PORT"};
+    std::string host = text.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+
+    addrinfo hints{};
+    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int error = getaddrinfo(host.c_str(), text.c_str() + colon + 1, &hints, &found);
+    if (error != 0) return Error{0, "server.listen: \"" + text + "\": " + gai_strerror(error)};
+    Address address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    address.length = found->ai_addrlen;
+    freeaddrinfo(found);
+    return address;
+}
+
+Result<int> open_one(const Address& address, const std::string& text, bool share_port) {
+    const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return system_error(errno, "socket for " + text);
+    const int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (share_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    // Accepted sockets inherit it: replies must not wait for the acknowledgement of earlier ones.
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (address.storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (bind(fd, address.get(), address.length) != 0 || listen(fd, kBacklog) != 0) {
+        const int code = errno;
+        ::close(fd);
+        Error error = system_error(code, "cannot listen on " + text);
+        if (code == EADDRINUSE) error.code = start_error::address_in_use;
+        return error;
+    }
+    return fd;
+}
+
+}  // namespace
+
+Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addresses, unsigned cores) {
+    ListenSockets result;
+    result.sockets_.resize(cores);
+    for (const std::string& text : addresses) {
+        auto address = resolve(text);
+        if (!address) return address.error();
+        auto alone = open_one(*address, text, false);
+        if (!alone) return alone.error();
+        ::close(*alone);
+        for (unsigned core = 0; core < cores; ++core) {
+            auto fd = open_one(*address, text, true);
+            if (!fd) return fd.error();
+            result.sockets_[core].push_back(*fd);
+        }
+    }
+    return result;
+}
+
+void ListenSockets::close_core(unsigned core) {
+    for (const int fd : sockets_[core]) ::close(fd);
+    sockets_[core].clear();
+}
+
+ListenSockets::~ListenSockets() {
+    for (unsigned core = 0; core < sockets_.size(); ++core) close_core(core);
+}
+
+}  // namespace ringmx::server
