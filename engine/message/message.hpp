@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "base/message_id.hpp"
 #include "message/envelope.hpp"
@@ -37,6 +38,9 @@ struct Message {
     std::int64_t begun_ns = 0;      // monotonic: MAIL
     std::int64_t data_ns = 0;       // monotonic: first octet of mail data wanted
     std::int64_t submitted_ns = 0;  // monotonic: handed to storage
+    bool orphaned = false;          // its connection is gone: release it when storage gives it back
+    std::uint8_t outcome = 0;       // storage's status, between its report and the session's reply
+    std::string_view outcome_text;  // static storage duration
 
     // The storage backend's own, zeroed at acquire; the core does not read it.
     std::array<std::uint64_t, 6> backend_state{};
