@@ -30,6 +30,8 @@ struct Message {
     std::uint32_t recipients = 0;
     std::uint32_t parts_submitted = 0;   // chunks that left early
     std::uint32_t parts_in_flight = 0;   // of these, not yet given back
+    std::uint64_t declared_bytes = 0;    // SIZE of MAIL; 0: none
+    std::uint32_t flags = 0;             // envelope_flags
     bool part_failed = false;            // a part was lost: the message cannot be stored
 
     // The core's own: who waits for this message. Storage does not read it.
