@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,12 @@
 
 namespace ringmx::config {
 
+// The least of server.memory: for the process, and for each core. A core's share holds its rings, receive
+// buffers, writes in flight and log, which come to about 14 MiB, and as much again for messages and
+// connections.
+constexpr std::uint64_t kMemoryProcessBytesMin = std::uint64_t{20} << 20;
+constexpr std::uint64_t kMemoryPerCoreBytesMin = std::uint64_t{28} << 20;
+
 enum class BareNewlineMode : std::uint8_t { normalize, reject, accept };
 enum class StorageBackend : std::uint8_t { spool, maildir, discard };
 enum class StorageHost : std::uint8_t { automatic, core, worker };
@@ -18,13 +25,13 @@ enum class DurabilityLevel : std::uint8_t { none, process, machine, replicated }
 enum class LogTransactions : std::uint8_t { all, errors, none };
 
 struct ServerConfig {
-    std::string hostname;                                   // default: the machine's name
-    std::vector<std::string> listen = {"127.0.0.1:2525"};   // "ADDRESS:PORT", "[IPv6]:PORT"
-    std::uint32_t cores = 0;                                // 0: "all"
-    bool pin = true;                                        // pin each core's thread
-    std::uint64_t memory_bytes = std::uint64_t{1} << 30;    // the budget of server.memory
-    std::uint32_t connections_max = 0;                      // whole server; 0: from RLIMIT_NOFILE and the budget
-    std::uint32_t shutdown_grace_s = 30;                    // deadline of a drain
+    std::string hostname;                                  // default: the machine's name
+    std::vector<std::string> listen = {"127.0.0.1:2525"};  // "ADDRESS:PORT", "[IPv6]:PORT"
+    std::uint32_t cores = 0;                               // 0: "all"
+    bool pin = true;                                       // pin each core's thread
+    std::uint64_t memory_bytes = std::uint64_t{1} << 30;   // the budget of server.memory
+    std::uint32_t connections_max = 0;    // whole server; 0: from RLIMIT_NOFILE and the budget
+    std::uint32_t shutdown_grace_s = 30;  // deadline of a drain
 };
 
 struct AcceptConfig {
@@ -61,7 +68,8 @@ struct SpoolConfig {
     std::string path = "/var/spool/ringmx";
     std::uint64_t segment_bytes = 64u << 20;
     std::uint64_t min_free_bytes = 256u << 20;  // 452 below this much free space on the spool's file system
-    bool direct_io_required = true;  // refuse a file system without O_DIRECT; false: buffered writes and fdatasync there
+    bool direct_io_required =
+        true;  // refuse a file system without O_DIRECT; false: buffered writes and fdatasync there
 };
 
 struct MaildirConfig {
@@ -71,7 +79,8 @@ struct MaildirConfig {
 
 struct StorageConfig {
     StorageBackend backend = StorageBackend::spool;
-    DurabilityLevel durability = DurabilityLevel::machine;  // refuse to start with less; default: what the backend gives
+    DurabilityLevel durability =
+        DurabilityLevel::machine;  // refuse to start with less; default: what the backend gives
     bool durability_set = false;
     StorageHost host = StorageHost::automatic;
     std::uint32_t workers = 1;  // storage workers, for host = "worker"
@@ -98,9 +107,22 @@ struct Config {
     AdminConfig admin;
 };
 
-// Reads and checks a file. Errors are "FILE:LINE: what is wrong", all of them, one a line; an unknown key names the
-// nearest valid one. Relative paths in it are relative to the file's folder.
+// Reads and checks a file. Errors are "FILE:LINE: what is wrong", all of them, one a line; an unknown key
+// names the nearest valid one. Relative paths in it are relative to the file's folder.
 Result<Config> load_file(const std::string& path);
 Result<Config> load_text(std::string_view toml, const std::string& name, const std::string& base_folder);
+
+// What is allowed and yet surprising, as sentences: no accepted domain, a backend that keeps nothing, ...
+std::vector<std::string> warnings(const Config& config);
+
+// The cores that this configuration means: server.cores, or the CPUs that the process may run on.
+std::uint32_t cores_in_use(const Config& config);
+// What a 250 of the configured backend means, at best.
+DurabilityLevel durability_given(StorageBackend backend);
+std::string_view to_string(StorageBackend backend);
+std::string_view to_string(DurabilityLevel level);
+
+// An element of server.listen: address and port. The port is 1 or more; an IPv4-mapped address is not one.
+std::optional<PeerAddress> parse_endpoint(std::string_view text);
 
 }  // namespace ringmx::config

@@ -1,0 +1,114 @@
+#include "admin/counters.hpp"
+
+#include <algorithm>
+
+#include "admin/json.hpp"
+
+namespace ringmx::admin {
+
+namespace {
+
+using C = CoreCounters;
+constexpr auto kCount = CounterKind::count;
+constexpr auto kGauge = CounterKind::gauge;
+
+constexpr CounterInfo kTable[] = {
+    {"connections_accepted", kCount, &C::connections_accepted, "connections taken from the listeners"},
+    {"connections_open", kGauge, &C::connections_open, "connections open now"},
+    {"connections_refused", kCount, &C::connections_refused, "connections closed at once for want of room"},
+    {"connections_closed", kCount, &C::connections_closed, "connections that have ended, however"},
+    {"connections_lost", kCount, &C::connections_lost, "connections that the client broke off or reset"},
+    {"connections_cut_off", kCount, &C::connections_cut_off,
+     "connections that the deadline of a drain ended"},
+    {"timeouts", kCount, &C::timeouts, "connections that a timeout ended"},
+    {"commands", kCount, &C::commands, "commands of the transaction that were asked for a decision"},
+    {"replies_2xx", kCount, &C::replies_2xx, "replies 2xx"},
+    {"replies_3xx", kCount, &C::replies_3xx, "replies 3xx"},
+    {"replies_4xx", kCount, &C::replies_4xx, "replies 4xx"},
+    {"replies_5xx", kCount, &C::replies_5xx, "replies 5xx"},
+    {"violations", kCount, &C::violations, "protocol errors and limits passed"},
+    {"recipients_accepted", kCount, &C::recipients_accepted, "recipients accepted"},
+    {"recipients_refused", kCount, &C::recipients_refused, "recipients refused"},
+    {"bytes_received", kCount, &C::bytes_received, "octets received from clients"},
+    {"bytes_sent", kCount, &C::bytes_sent, "octets sent to clients"},
+    {"messages_begun", kCount, &C::messages_begun, "transactions begun (an accepted MAIL)"},
+    {"messages_stored", kCount, &C::messages_stored, "messages stored and acknowledged"},
+    {"messages_refused", kCount, &C::messages_refused, "messages refused at their end of data"},
+    {"messages_failed", kCount, &C::messages_failed, "messages that storage could not keep"},
+    {"messages_aborted", kCount, &C::messages_aborted, "transactions given up before their end"},
+    {"messages_in_flight", kGauge, &C::messages_in_flight, "messages in memory now"},
+    {"bytes_stored", kCount, &C::bytes_stored, "octets stored: envelopes, trace headers and mail data"},
+    {"memory_refusals", kCount, &C::memory_refusals,
+     "requests answered 4xx, or held back, for want of memory"},
+    {"storage_refusals", kCount, &C::storage_refusals, "transactions answered 452 because storage was full"},
+    {"receive_buffers_exhausted", kCount, &C::receive_buffers_exhausted, "receives that found no buffer"},
+    {"file_table_exhausted", kCount, &C::file_table_exhausted, "accepts that found no free slot"},
+    {"completion_queue_overflows", kCount, &C::completion_queue_overflows,
+     "completions that overflowed their queue"},
+    {"submission_queue_full", kCount, &C::submission_queue_full, "submissions that had to wait for room"},
+    {"loops", kCount, &C::loops, "turns of the core's loop"},
+    {"enters", kCount, &C::enters, "calls of io_uring_enter"},
+    {"short_sends", kCount, &C::short_sends, "sends that the kernel took only in part"},
+    {"stale_completions", kCount, &C::stale_completions, "completions for a slot that had moved on"},
+    {"slab_bytes_in_use", kGauge, &C::slab_bytes_in_use, "octets of message memory in use"},
+    {"slab_bytes_max", kGauge, &C::slab_bytes_max, "octets of message memory there are"},
+    {"storage_depth", kGauge, &C::storage_depth, "requests now between core and storage"},
+    {"storage_queue_full", kCount, &C::storage_queue_full,
+     "requests that had to wait for a slot of the queue"},
+    {"storage_wakes", kCount, &C::storage_wakes, "wake-ups sent to storage workers"},
+    {"storage_batches", kCount, &C::storage_batches, "writes of the storage backend"},
+    {"storage_io_errors", kCount, &C::storage_io_errors, "write and sync errors of the storage backend"},
+    {"storage_bytes_free", CounterKind::minimum, &C::storage_bytes_free,
+     "free octets on the backend's medium"},
+    {"log_records_dropped", kCount, &C::log_records_dropped,
+     "log records lost because the log could not keep up"},
+};
+
+static_assert(std::size(kTable) * sizeof(Counter) <= sizeof(CoreCounters) &&
+                  std::size(kTable) * sizeof(Counter) > sizeof(CoreCounters) - kCounterAlignment,
+              "every counter stands in the table");
+
+std::uint64_t total(const CounterInfo& info, std::span<const CoreCounters* const> cores) {
+    std::uint64_t sum = 0;
+    std::uint64_t least = UINT64_MAX;
+    for (const CoreCounters* core : cores) {
+        const std::uint64_t value = (core->*info.member).get();
+        sum += value;
+        least = std::min(least, value);
+    }
+    if (info.kind == CounterKind::minimum) return cores.empty() ? 0 : least;
+    return sum;
+}
+
+}  // namespace
+
+std::span<const CounterInfo> counter_table() {
+    return kTable;
+}
+
+std::string counters_json(const CoreCounters& counters) {
+    const CoreCounters* const one[] = {&counters};
+    return counters_json_total(one);
+}
+
+std::string counters_json_total(std::span<const CoreCounters* const> cores) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    for (const CounterInfo& info : kTable)
+        json.number(info.name, total(info, cores));
+    json.end_object();
+    return out;
+}
+
+std::string counters_markdown() {
+    std::string out = "| Counter | Kind | Meaning |\n| --- | --- | --- |\n";
+    for (const CounterInfo& info : kTable) {
+        out.append("| `").append(info.name).append("` | ");
+        out.append(info.kind == CounterKind::count ? "count" : "present value");
+        out.append(" | ").append(info.help).append(" |\n");
+    }
+    return out;
+}
+
+}  // namespace ringmx::admin

@@ -1,0 +1,162 @@
+#include "admin/log.hpp"
+
+#include <cerrno>
+#include <chrono>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.hpp"
+
+namespace ringmx::admin {
+
+namespace {
+
+constexpr auto kPollInterval = std::chrono::milliseconds(50);
+constexpr std::size_t kBatchBytes = 256u << 10;    // one write, near enough
+constexpr std::size_t kEventsBytesMax = 1u << 20;  // lines of event() that may wait for a slow output
+constexpr std::size_t kRecordsPerVisit = 1024;     // of one core, before the next one's turn
+
+Result<int> open_output(const std::string& path) {
+    if (path.empty()) return STDERR_FILENO;
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0) return system_error(errno, "log.path: cannot open " + path);
+    return fd;
+}
+
+// Signals are for the program's own threads.
+void block_signals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::open(const LogOptions& options) {
+    const Result<int> fd = open_output(options.path);
+    if (!fd) return fd.error();
+    return std::unique_ptr<Log>(new Log(options, *fd));
+}
+
+Log::Log(const LogOptions& options, int fd) : path_(options.path), fd_(fd) {
+    for (std::uint32_t i = 0; i < options.cores; ++i) {
+        cores_.push_back(std::make_unique<CoreLog>(options.filter, options.ring_bytes));
+    }
+    thread_ = std::thread([this] { run(); });
+}
+
+Log::~Log() {
+    stop();
+    if (fd_ != STDERR_FILENO) close(fd_);
+}
+
+void Log::event(LogLevel level, std::string_view event, std::string_view text,
+                std::initializer_list<LogField> fields) {
+    const std::int64_t wall_us = read_clock().wall_us;
+    const std::lock_guard lock(mutex_);
+    if (events_.size() > kEventsBytesMax) return;
+    event_format_.append(events_, wall_us, level, event, text, fields);
+}
+
+void Log::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    stopping_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+std::uint64_t Log::records_dropped() const {
+    std::uint64_t sum = 0;
+    for (const auto& core : cores_)
+        sum += core->dropped();
+    return sum;
+}
+
+void Log::run() {
+    block_signals();
+    pthread_setname_np(pthread_self(), "ringmx-log");
+    bool stopping = false;
+    while (!stopping) {
+        {
+            std::unique_lock lock(mutex_);
+            stopping_.wait_for(lock, kPollInterval, [this] { return stop_; });
+            stopping = stop_;
+        }
+        reopen_if_wanted();
+        collect();
+    }
+}
+
+void Log::collect() {
+    {
+        const std::lock_guard lock(mutex_);
+        batch_ += events_;
+        events_.clear();
+    }
+    for (std::uint32_t i = 0; i < cores_.size(); ++i)
+        collect_core(i);
+    report_dropped();
+    flush();
+}
+
+// Until the core's ring is empty; a core that writes without end is cut off by one ring's worth of records.
+void Log::collect_core(std::uint32_t index) {
+    constexpr std::size_t visits_max = limits::log_ring_bytes / kRecordsPerVisit;
+    for (std::size_t visit = 0; visit < visits_max; ++visit) {
+        const std::size_t records = cores_[index]->drain(kRecordsPerVisit, [this](Bytes bytes) {
+            std::visit([this](const auto& record) { format_.append(batch_, record); }, decode(bytes));
+        });
+        if (batch_.size() >= kBatchBytes) flush();
+        if (records < kRecordsPerVisit) return;
+    }
+}
+
+void Log::report_dropped() {
+    const std::uint64_t dropped = records_dropped();
+    if (dropped == dropped_reported_) return;
+    const std::string count = std::to_string(dropped - dropped_reported_);
+    dropped_reported_ = dropped;
+    const LogField field{"records", count};
+    format_.append(batch_, read_clock().wall_us, LogLevel::warning, "log_records_dropped",
+                   "the log could not keep up; counters are complete", {&field, 1});
+}
+
+void Log::reopen_if_wanted() {
+    if (!reopen_wanted_.exchange(false, std::memory_order_relaxed) || path_.empty()) return;
+    const Result<int> fd = open_output(path_);
+    if (!fd) {
+        format_.append(batch_, read_clock().wall_us, LogLevel::error, "log_reopen_failed", fd.error().message,
+                       {});
+        return;
+    }
+    close(fd_);
+    fd_ = *fd;
+    line_torn_ = false;
+}
+
+void Log::flush() {
+    if (batch_.empty()) return;
+    if (line_torn_) batch_.insert(0, 1, '\n');
+    std::string_view rest = batch_;
+    while (!rest.empty()) {
+        const ssize_t written = write(fd_, rest.data(), rest.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) break;
+        rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (!rest.empty()) {
+        batches_lost_.fetch_add(1, std::memory_order_relaxed);
+        const std::size_t done = batch_.size() - rest.size();
+        if (done > 0) line_torn_ = batch_[done - 1] != '\n';
+    } else {
+        line_torn_ = false;
+    }
+    batch_.clear();
+}
+
+}  // namespace ringmx::admin

@@ -1,0 +1,65 @@
+// What a core writes about a transaction or an event, and its bounded binary form in the log ring. The core
+// copies; it does not format: the log thread turns records into JSON lines. Texts longer than their limit are
+// cut.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "base/bytes.hpp"
+#include "base/message_id.hpp"
+#include "base/peer.hpp"
+#include "base/reply.hpp"
+
+namespace ringmx::admin {
+
+enum class LogLevel : std::uint8_t { info, warning, error };
+
+// The end of one transaction, accepted or not. Views are needed during the call only.
+struct TransactionRecord {
+    std::int64_t wall_us = 0;  // now
+    std::uint32_t core = 0;
+    MessageId id;
+    PeerAddress peer;
+    Bytes envelope;                // message/envelope.hpp: gives HELO name, reverse-path and first recipients
+    std::uint32_t recipients = 0;  // accepted
+    std::uint64_t message_bytes = 0;  // trace headers and mail data
+    Reply reply;                      // to the end of data, or to what ended the transaction
+    bool stored = false;              // acknowledged
+    std::string_view backend;
+    std::string_view durability;
+    std::int64_t receive_us = 0;  // from MAIL to the end of data
+    std::int64_t store_us = 0;    // from the end of data to storage's answer
+    std::int64_t total_us = 0;    // from MAIL to the reply
+};
+
+// Anything else worth a line.
+struct EventRecord {
+    std::int64_t wall_us = 0;
+    std::uint32_t core = 0;
+    LogLevel level = LogLevel::info;
+    std::string_view event;   // a short name: "violation", "buffers_exhausted"
+    std::string_view text;    // for a person; may be empty
+    std::string_view detail;  // the rule, the file, ...; may be empty
+    PeerAddress peer;         // family none: no client
+    Reply reply;              // code 0: no reply
+};
+
+// Octets of the parts of a record that are kept.
+constexpr std::size_t kLogEnvelopeBytesMax = 2048;  // client name, reverse-path and some recipients
+constexpr std::size_t kLogTextBytesMax = 512;       // a reply text or an event's text
+constexpr std::size_t kLogNameBytesMax = 64;        // backend, durability, event
+constexpr std::size_t kLogRecordBytesMax = 4096;
+
+// The octets that encode() will write, at most kLogRecordBytesMax.
+std::size_t encoded_bytes(const TransactionRecord& record);
+std::size_t encoded_bytes(const EventRecord& record);
+// Writes the record; `out` has encoded_bytes() of room.
+void encode(const TransactionRecord& record, std::byte* out);
+void encode(const EventRecord& record, std::byte* out);
+
+// The record back, with views into `bytes`. Only for what encode() wrote.
+std::variant<TransactionRecord, EventRecord> decode(Bytes bytes);
+
+}  // namespace ringmx::admin

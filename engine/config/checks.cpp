@@ -1,0 +1,101 @@
+#include "config/checks.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "config/keys.hpp"
+#include "config/units.hpp"
+#include "config/value.hpp"
+
+namespace ringmx::config {
+
+namespace {
+
+// The spool writes whole pages and large chunks: a segment is a whole number of this.
+constexpr std::uint64_t kSegmentStepBytes = 64u << 10;
+
+std::string quote(std::string_view text) {
+    return std::string("\"").append(text).append("\"");
+}
+
+void check_memory(const Config& config, std::vector<Finding>& findings) {
+    const std::uint64_t cores = cores_in_use(config);
+    const std::uint64_t least = kMemoryProcessBytesMin + cores * kMemoryPerCoreBytesMin;
+    if (config.server.memory_bytes >= least) return;
+    findings.push_back(
+        {"server.memory", quote(format_size(config.server.memory_bytes)) + " is too little for " +
+                              std::to_string(cores) + " cores; give at least " + quote(format_size(least)) +
+                              " (" + format_size(kMemoryPerCoreBytesMin) + " each) or fewer server.cores"});
+}
+
+void check_durability(const Config& config, std::vector<Finding>& findings) {
+    const DurabilityLevel given = durability_given(config.storage.backend);
+    if (!config.storage.durability_set || config.storage.durability <= given) return;
+    findings.push_back({"storage.durability", quote(to_string(config.storage.durability)) +
+                                                  " is more than backend " +
+                                                  quote(to_string(config.storage.backend)) +
+                                                  " gives, which is " + quote(to_string(given))});
+}
+
+}  // namespace
+
+std::vector<Finding> cross_check(const Config& config) {
+    std::vector<Finding> findings;
+    check_memory(config, findings);
+    check_durability(config, findings);
+    if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
+        findings.push_back(
+            {"storage.spool.segment_size",
+             quote(format_size(config.storage.spool.segment_bytes)) + " is not a whole number of 64KiB"});
+    }
+    if (!is_domain_name(config.server.hostname)) {
+        findings.push_back(
+            {"server.hostname", "the machine's name " + quote(config.server.hostname) +
+                                    " is not a domain name; give one, such as \"mx1.example.com\""});
+    }
+    return findings;
+}
+
+std::vector<std::string> warnings(const Config& config) {
+    std::vector<std::string> list;
+    const auto& domains = config.accept.domains;
+    if (domains.empty())
+        list.emplace_back("accept.domains is empty: every recipient but <postmaster> is refused");
+    if (std::find(domains.begin(), domains.end(), "*") != domains.end()) {
+        list.emplace_back("accept.domains has \"*\": mail for every domain is accepted");
+    }
+    if (config.storage.backend == StorageBackend::discard) {
+        list.emplace_back("storage.backend is \"discard\": accepted mail is not kept");
+    }
+    if (config.server.hostname.find('.') == std::string::npos) {
+        list.push_back("server.hostname " + quote(config.server.hostname) +
+                       " is not fully qualified (RFC 5321 §2.3.5)");
+    }
+    return list;
+}
+
+std::uint32_t cores_in_use(const Config& config) {
+    if (config.server.cores != 0) return config.server.cores;
+    return std::max(1u, std::thread::hardware_concurrency());  // of the process's CPU mask
+}
+
+DurabilityLevel durability_given(StorageBackend backend) {
+    switch (backend) {
+        case StorageBackend::spool:
+        case StorageBackend::maildir:
+            return DurabilityLevel::machine;
+        case StorageBackend::discard:
+            return DurabilityLevel::none;
+    }
+    return DurabilityLevel::none;
+}
+
+std::string_view to_string(StorageBackend backend) {
+    return find_key("storage.backend")->choices[static_cast<std::size_t>(backend)];
+}
+
+std::string_view to_string(DurabilityLevel level) {
+    return find_key("storage.durability")->choices[static_cast<std::size_t>(level)];
+}
+
+}  // namespace ringmx::config

@@ -1,0 +1,196 @@
+// Keys in words: limits for error messages, values as TOML, and the tables of the documentation.
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "config/keys.hpp"
+#include "config/units.hpp"
+
+namespace ringmx::config {
+
+namespace {
+
+std::string quote(std::string_view text) {
+    return std::string("\"").append(text).append("\"");
+}
+
+std::string number_text(const Key& key, std::uint64_t number) {
+    switch (key.type) {
+        case KeyType::size:
+            return format_size(number);
+        case KeyType::duration:
+            return format_duration(number);
+        default:
+            return std::to_string(number);
+    }
+}
+
+// "one from A to B", "one of at least A".
+std::string range_text(const Key& key) {
+    const std::string least = number_text(key, key.least);
+    if (key.most == 0) return "of at least " + least;
+    return "from " + least + " to " + number_text(key, key.most);
+}
+
+std::string choices_text(const Key& key) {
+    std::string text;
+    for (std::size_t i = 0; i < key.choices.size(); ++i) {
+        if (i > 0) text += i + 1 == key.choices.size() ? " or " : ", ";
+        text += quote(key.choices[i]);
+    }
+    return text;
+}
+
+struct ValueText {
+    const Key& key;
+
+    std::string operator()(const std::string* text) const { return quote(*text); }
+    std::string operator()(const bool* flag) const { return *flag ? "true" : "false"; }
+    std::string operator()(const std::uint32_t* number) const { return (*this)(std::uint64_t{*number}); }
+    std::string operator()(const std::uint64_t* number) const { return (*this)(*number); }
+    std::string operator()(std::uint64_t number) const {
+        if (key.type == KeyType::count && number == 0 && !key.word.empty()) return quote(key.word);
+        return key.type == KeyType::count ? std::to_string(number) : quote(number_text(key, number));
+    }
+    std::string operator()(ChoiceField choice) const { return quote(key.choices[*choice.value]); }
+    std::string operator()(const std::vector<std::string>* list) const {
+        std::string text = "[";
+        for (const std::string& element : *list)
+            text += (text.size() > 1 ? ", " : "") + quote(element);
+        return text + "]";
+    }
+    std::string operator()(const std::vector<BareNewlineException>* list) const {
+        std::string text = "[";
+        for (const BareNewlineException& exception : *list) {
+            std::array<char, 48> buffer;
+            const std::string network = std::string(exception.network.base.format(buffer)) + "/" +
+                                        std::to_string(exception.network.prefix_bits);
+            text += text.size() > 1 ? ", " : "";
+            text += "{ network = " + quote(network) +
+                    ", mode = " + quote(bare_newline_modes()[static_cast<std::size_t>(exception.mode)]) +
+                    " }";
+        }
+        return text + "]";
+    }
+};
+
+std::string_view type_name(KeyType type) {
+    switch (type) {
+        case KeyType::hostname:
+            return "domain name";
+        case KeyType::path:
+            return "path";
+        case KeyType::boolean:
+            return "boolean";
+        case KeyType::count:
+            return "number";
+        case KeyType::size:
+            return "size, octets";
+        case KeyType::duration:
+            return "duration, seconds";
+        case KeyType::choice:
+            return "word";
+        case KeyType::endpoints:
+            return "array of address:port";
+        case KeyType::domains:
+            return "array of domains";
+        case KeyType::exceptions:
+            return "array of tables";
+    }
+    return "";
+}
+
+// The column "Limits": what describe_allowed says beyond the type.
+std::string limits_text(const Key& key) {
+    switch (key.type) {
+        case KeyType::count: {
+            const std::string range = std::to_string(key.least) + " to " + std::to_string(key.most);
+            return key.word.empty() ? range : range + "; 0 is `" + quote(key.word) + "`";
+        }
+        case KeyType::size:
+        case KeyType::duration:
+            return number_text(key, key.least) + " to " + number_text(key, key.most);
+        case KeyType::choice: {
+            std::string text;
+            for (const std::string_view choice : key.choices) {
+                text += (text.empty() ? "`" : ", `") + quote(choice) + "`";
+            }
+            return text;
+        }
+        case KeyType::boolean:
+            return "`true`, `false`";
+        case KeyType::path:
+            return key.least == 0 ? "at most 4096 octets" : "1 to 4096 octets";
+        case KeyType::hostname:
+            return "at most 255 octets";
+        case KeyType::endpoints:
+            return "at least one; ports 1 to 65535";
+        case KeyType::domains:
+            return "each at most 255 octets";
+        case KeyType::exceptions:
+            return "`network` in CIDR notation, `mode` as in `bare_newline`";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::string describe_allowed(const Key& key) {
+    switch (key.type) {
+        case KeyType::hostname:
+            return "a domain name, such as \"mx1.example.com\"";
+        case KeyType::path:
+            return key.least == 0 ? "a path as a string" : "a path, as a string that is not empty";
+        case KeyType::boolean:
+            return "true or false";
+        case KeyType::count: {
+            const std::string number = "a whole number " + range_text(key);
+            return key.word.empty() ? number : quote(key.word) + " or " + number;
+        }
+        case KeyType::size:
+            return "a size " + range_text(key) + ", such as \"64KiB\", \"256MiB\" or \"2GiB\"";
+        case KeyType::duration:
+            return "a duration " + range_text(key) + ", such as \"30s\", \"5m\" or \"1h\"";
+        case KeyType::choice:
+            return choices_text(key);
+        case KeyType::endpoints:
+            return "an array of addresses with port, such as [\"0.0.0.0:25\", \"[::]:25\"]";
+        case KeyType::domains:
+            return "an array of domain names, such as [\"example.com\"]";
+        case KeyType::exceptions:
+            return "an array of tables, such as [{ network = \"192.0.2.0/24\", mode = \"accept\" }]";
+    }
+    return "";
+}
+
+std::string value_text(const Key& key, const Config& config) {
+    // The accessor is shared with the setter, which needs the field writable; here it is only read.
+    return std::visit(ValueText{key}, key.field(const_cast<Config&>(config)));
+}
+
+std::string default_text(const Key& key) {
+    const bool says_zero = key.type == KeyType::count;
+    if (!key.word.empty() && !says_zero) return std::string(key.word);
+    return value_text(key, Config{});
+}
+
+std::string markdown_tables() {
+    std::string out;
+    for (const std::string_view section : sections()) {
+        out.append("\n### [").append(section).append("]\n\n");
+        out +=
+            "| Key | Type, unit | Default | Limits | Since | What it does |\n| --- | --- | --- | --- | --- | "
+            "--- |\n";
+        for (const Key& key : keys()) {
+            const std::size_t dot = key.name.rfind('.');
+            if (key.name.substr(0, dot) != section) continue;
+            const bool in_words = !key.word.empty() && key.type != KeyType::count;
+            const std::string fallback = in_words ? default_text(key) : "`" + default_text(key) + "`";
+            out.append("| `").append(key.name.substr(dot + 1)).append("` | ").append(type_name(key.type));
+            out.append(" | ").append(fallback).append(" | ").append(limits_text(key)).append(" | ");
+            out.append(key.since).append(" | ").append(key.description).append(" |\n");
+        }
+    }
+    return out;
+}
+
+}  // namespace ringmx::config

@@ -1,0 +1,326 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+
+namespace ringmx::config {
+
+namespace {
+
+constexpr std::string_view kBareNewlineModes[] = {"normalize", "reject", "accept"};
+constexpr std::string_view kBackends[] = {"spool", "maildir", "discard"};
+constexpr std::string_view kHosts[] = {"auto", "core", "worker"};
+constexpr std::string_view kDurabilities[] = {"none", "process", "machine", "replicated"};
+constexpr std::string_view kLogTransactions[] = {"all", "errors", "none"};
+
+constexpr std::uint64_t KiB = 1u << 10;
+constexpr std::uint64_t GiB = 1u << 30;
+constexpr std::uint64_t TiB = std::uint64_t{1} << 40;
+
+constexpr std::uint64_t kCoresMax = 1024;
+constexpr std::uint64_t kConnectionsMax = 1u << 24;
+constexpr std::uint64_t kCountMax = 1u << 30;  // "as many as you like", without overflow anywhere
+constexpr std::uint64_t kDayS = 86400;
+
+// Views an enumeration of one octet as its number, so that one setter serves all of them.
+template <typename Enum>
+Field choice(Enum& value) {
+    static_assert(sizeof(Enum) == 1);
+    return ChoiceField{reinterpret_cast<std::uint8_t*>(&value)};
+}
+
+// The order of the sections and keys here is their order in the documentation.
+constexpr Key kKeys[] = {
+    {.name = "server.hostname",
+     .type = KeyType::hostname,
+     .field = [](Config& c) -> Field { return &c.server.hostname; },
+     .word = "the machine's name",
+     .since = "0.1.0",
+     .description =
+         "This server's name: in the banner, in the replies to EHLO and QUIT and in trace headers. It "
+         "should be the name in the MX record."},
+    {.name = "server.listen",
+     .type = KeyType::endpoints,
+     .field = [](Config& c) -> Field { return &c.server.listen; },
+     .since = "0.1.0",
+     .description = "Addresses to listen on. An IPv6 address stands in brackets and does not include IPv4."},
+    {.name = "server.cores",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.server.cores; },
+     .most = kCoresMax,
+     .word = "all",
+     .since = "0.1.0",
+     .description =
+         "How many cores serve connections, each with a thread and a ring of its own; `\"all\"`: every CPU "
+         "that the process may run on."},
+    {.name = "server.pin",
+     .type = KeyType::boolean,
+     .field = [](Config& c) -> Field { return &c.server.pin; },
+     .since = "0.1.0",
+     .description = "Whether each core's thread is bound to one CPU."},
+    {.name = "server.memory",
+     .type = KeyType::size,
+     .field = [](Config& c) -> Field { return &c.server.memory_bytes; },
+     .least = kMemoryProcessBytesMin + kMemoryPerCoreBytesMin,
+     .most = 16 * TiB,
+     .since = "0.1.0",
+     .description = "The memory budget of the whole server: receive buffers, messages in flight, queues and "
+                    "connections. At least 20MiB, and 28MiB more for each core."},
+    {.name = "server.connections_max",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.server.connections_max; },
+     .most = kConnectionsMax,
+     .word = "auto",
+     .since = "0.1.0",
+     .description =
+         "The most connections open at once, over all cores; `\"auto\"`: what the limit on open files and "
+         "the memory budget allow."},
+    {.name = "server.shutdown_grace",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.server.shutdown_grace_s; },
+     .most = kDayS,
+     .since = "0.1.0",
+     .description = "How long a shutdown waits for transactions in their data phase."},
+
+    {.name = "accept.domains",
+     .type = KeyType::domains,
+     .field = [](Config& c) -> Field { return &c.accept.domains; },
+     .since = "0.1.0",
+     .description =
+         "The domains for which mail is accepted; every other recipient is refused with 550 5.7.1. `\"*\"` "
+         "accepts every domain: for sinks and measurements, never on the Internet."},
+    {.name = "accept.recipients",
+     .type = KeyType::path,
+     .field = [](Config& c) -> Field { return &c.accept.recipients_path; },
+     .word = "every local part",
+     .since = "0.1.0",
+     .description =
+         "A file with the addresses that exist in these domains, one a line; any other is refused with "
+         "550 5.1.1."},
+
+    {.name = "smtp.message_size",
+     .type = KeyType::size,
+     .field = [](Config& c) -> Field { return &c.smtp.message_bytes_max; },
+     .least = 64 * KiB,
+     .most = 64 * GiB,
+     .since = "0.1.0",
+     .description =
+         "The largest message, as announced by SIZE (RFC 1870); larger ones are refused with 552 5.3.4."},
+    {.name = "smtp.recipients_max",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.smtp.recipients_max; },
+     .least = limits::recipients_per_message_min,
+     .most = 100000,
+     .since = "0.1.0",
+     .description =
+         "Recipients of one transaction, announced as RCPTMAX (RFC 9422); more get 452 4.5.3. RFC 5321 "
+         "§4.5.3.1.8 requires at least 100."},
+    {.name = "smtp.messages_max",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.smtp.messages_max; },
+     .most = kCountMax,
+     .word = "unlimited",
+     .since = "0.1.0",
+     .description = "Transactions of one session, announced as MAILMAX (RFC 9422)."},
+    {.name = "smtp.commands_max",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.smtp.commands_max; },
+     .most = kCountMax,
+     .word = "unlimited",
+     .since = "0.1.0",
+     .description = "Commands of one session; then 421 4.7.0 and the connection is closed."},
+    {.name = "smtp.errors_max",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.smtp.errors_max; },
+     .least = 1,
+     .most = kCountMax,
+     .since = "0.1.0",
+     .description = "Protocol errors of one session; then 421 4.7.0 and the connection is closed."},
+    {.name = "smtp.recipients_refused_max",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.smtp.recipients_refused_max; },
+     .least = 1,
+     .most = kCountMax,
+     .since = "0.1.0",
+     .description = "Refused recipients of one session; then 421 4.7.0 and the connection is closed."},
+    {.name = "smtp.received_headers_max",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.smtp.received_headers_max; },
+     .least = limits::received_headers_max,
+     .most = 10000,
+     .since = "0.1.0",
+     .description =
+         "A message with more Received headers is taken for a loop: 554 5.4.6. RFC 5321 §6.3 asks for at "
+         "least 100."},
+    {.name = "smtp.command_line",
+     .type = KeyType::size,
+     .field = [](Config& c) -> Field { return &c.smtp.command_line_octets_max; },
+     .least = limits::command_line_octets_min,
+     .most = limits::command_line_octets_max,
+     .since = "0.1.0",
+     .description = "The longest command line, CR LF included; longer ones get 500 5.5.2."},
+    {.name = "smtp.bare_newline",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.smtp.bare_newline); },
+     .choices = kBareNewlineModes,
+     .since = "0.1.0",
+     .description =
+         "What becomes of a CR or LF that stands alone in mail data: stored as CR LF, refused, or stored as "
+         "it is. It never ends the data, whatever stands here."},
+    {.name = "smtp.bare_newline_exceptions",
+     .type = KeyType::exceptions,
+     .field = [](Config& c) -> Field { return &c.smtp.bare_newline_exceptions; },
+     .since = "0.1.0",
+     .description =
+         "Client networks with another `bare_newline`; the first that contains the client decides."},
+
+    {.name = "timeouts.command",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.timeouts.command_s; },
+     .least = 1,
+     .most = kDayS,
+     .since = "0.1.0",
+     .description = "How long the server waits for the next command (RFC 5321 §4.5.3.2.7: at least 5m)."},
+    {.name = "timeouts.data_block",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.timeouts.data_block_s; },
+     .least = 1,
+     .most = kDayS,
+     .since = "0.1.0",
+     .description = "How long it waits for more mail data (RFC 5321 §4.5.3.2.5: 3m)."},
+    {.name = "timeouts.end_of_data",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.timeouts.end_of_data_s; },
+     .least = 1,
+     .most = kDayS,
+     .since = "0.1.0",
+     .description =
+         "How long storage may take for a message before the client is told 451 (RFC 5321 §4.5.3.2.6: "
+         "clients wait 10m)."},
+    {.name = "timeouts.send",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.timeouts.send_s; },
+     .least = 1,
+     .most = kDayS,
+     .since = "0.1.0",
+     .description = "How long a client may leave replies unread before its connection is closed."},
+
+    {.name = "storage.backend",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.storage.backend); },
+     .choices = kBackends,
+     .since = "0.1.0",
+     .description =
+         "Where messages are kept: in the spool, in a Maildir, or nowhere at all (for measurements)."},
+    {.name = "storage.durability",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.storage.durability); },
+     .word = "what the backend gives",
+     .choices = kDurabilities,
+     .since = "0.1.0",
+     .description =
+         "The least that a 250 must mean: nothing, or that the message survives the end of the process, a "
+         "power cut, the loss of the machine. A backend that gives less is an error. The spool and the "
+         "Maildir give `machine`, discard gives `none`."},
+    {.name = "storage.host",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.storage.host); },
+     .choices = kHosts,
+     .since = "0.1.0",
+     .description = "Where the backend runs: on each core's own thread, or on worker threads behind a queue; "
+                    "`\"auto\"`: what suits the backend."},
+    {.name = "storage.workers",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.storage.workers; },
+     .least = 1,
+     .most = kCoresMax,
+     .since = "0.1.0",
+     .description = "How many worker threads serve storage when it runs on workers."},
+
+    {.name = "storage.spool.path",
+     .type = KeyType::path,
+     .field = [](Config& c) -> Field { return &c.storage.spool.path; },
+     .least = 1,
+     .since = "0.1.0",
+     .description = "The spool's folder. One server at a time may use it."},
+    {.name = "storage.spool.segment_size",
+     .type = KeyType::size,
+     .field = [](Config& c) -> Field { return &c.storage.spool.segment_bytes; },
+     .least = limits::spool_segment_bytes_min,
+     .most = limits::spool_segment_bytes_max,
+     .since = "0.1.0",
+     .description = "The size of one segment file: a whole number of 64KiB."},
+    {.name = "storage.spool.min_free",
+     .type = KeyType::size,
+     .field = [](Config& c) -> Field { return &c.storage.spool.min_free_bytes; },
+     .most = 16 * TiB,
+     .since = "0.1.0",
+     .description =
+         "With less free space than this on the spool's file system, mail is refused with 452 4.3.1."},
+    {.name = "storage.spool.require_direct_io",
+     .type = KeyType::boolean,
+     .field = [](Config& c) -> Field { return &c.storage.spool.direct_io_required; },
+     .since = "0.1.0",
+     .description =
+         "Whether a file system without O_DIRECT is an error; `false`: there the spool writes through the "
+         "page cache and syncs with fdatasync."},
+
+    {.name = "storage.maildir.path",
+     .type = KeyType::path,
+     .field = [](Config& c) -> Field { return &c.storage.maildir.path; },
+     .least = 1,
+     .since = "0.1.0",
+     .description = "The Maildir, with its folders `tmp`, `new` and `cur`."},
+    {.name = "storage.maildir.min_free",
+     .type = KeyType::size,
+     .field = [](Config& c) -> Field { return &c.storage.maildir.min_free_bytes; },
+     .most = 16 * TiB,
+     .since = "0.1.0",
+     .description =
+         "With less free space than this on the Maildir's file system, mail is refused with 452 4.3.1."},
+
+    {.name = "log.transactions",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.log.transactions); },
+     .choices = kLogTransactions,
+     .since = "0.1.0",
+     .description = "Which transactions get a log line: every one, those that were not stored, or none."},
+    {.name = "log.path",
+     .type = KeyType::path,
+     .field = [](Config& c) -> Field { return &c.log.path; },
+     .word = "standard error",
+     .since = "0.1.0",
+     .description = "The log file: one JSON object a line, appended. SIGHUP opens it anew, for rotation."},
+
+    {.name = "admin.socket",
+     .type = KeyType::path,
+     .field = [](Config& c) -> Field { return &c.admin.socket; },
+     .word = "none",
+     .since = "0.1.0",
+     .description =
+         "The Unix socket on which the server answers `ringmxctl status`; only its owner may use it."},
+};
+
+constexpr std::string_view kSections[] = {"server",        "accept",          "smtp", "timeouts", "storage",
+                                          "storage.spool", "storage.maildir", "log",  "admin"};
+
+}  // namespace
+
+std::span<const Key> keys() {
+    return kKeys;
+}
+std::span<const std::string_view> sections() {
+    return kSections;
+}
+std::span<const std::string_view> bare_newline_modes() {
+    return kBareNewlineModes;
+}
+
+const Key* find_key(std::string_view name) {
+    const auto* const found =
+        std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& k) { return k.name == name; });
+    return found == std::end(kKeys) ? nullptr : found;
+}
+
+}  // namespace ringmx::config
