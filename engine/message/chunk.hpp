@@ -1,8 +1,8 @@
-// A chunk: one piece of page-aligned memory from a core's slab pool, with headroom in front of its payload for a
-// storage frame's header. Chunks carry envelopes, mail data, held input and replies.
+// A chunk: one piece of page-aligned memory from a core's slab pool, with headroom in front of its payload
+// for a storage frame's header. Chunks carry envelopes, mail data, held input and replies.
 //
-// Owned by one holder at a time; acquired and released on the pool's own thread only. A storage worker may read
-// the payload and write the headroom and the padding behind the payload between submit and completion.
+// Owned by one holder at a time; acquired and released on the pool's own thread only. A storage worker may
+// read the payload and write the headroom and the padding behind the payload between submit and completion.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,12 @@ enum class ChunkClass : std::uint8_t { small, medium, large };
 
 constexpr std::size_t chunk_bytes(ChunkClass size) {
     switch (size) {
-        case ChunkClass::small: return limits::chunk_small_bytes;
-        case ChunkClass::medium: return limits::chunk_medium_bytes;
-        case ChunkClass::large: return limits::chunk_large_bytes;
+        case ChunkClass::small:
+            return limits::chunk_small_bytes;
+        case ChunkClass::medium:
+            return limits::chunk_medium_bytes;
+        case ChunkClass::large:
+            return limits::chunk_large_bytes;
     }
     return 0;
 }

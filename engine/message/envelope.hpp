@@ -1,5 +1,5 @@
-// The envelope of a message in its one serialised form: what the SMTP transaction said, besides the mail data.
-// The same bytes stand in memory, in the spool (docs/spool-format.md) and in front of plugins.
+// The envelope of a message in its one serialised form: what the SMTP transaction said, besides the mail
+// data. The same bytes stand in memory, in the spool (docs/spool-format.md) and in front of plugins.
 //
 // Format: records of {u8 type, u8 zero, u16 length, `length` octets}, little-endian, in the order of the
 // transaction. A reader skips types that it does not know. Records `orcpt` and `notify` belong to the
@@ -56,12 +56,12 @@ struct EnvelopeRecord {
 
 // Reads records in order; malformed input ends the iteration with malformed() set, never an overrun.
 class EnvelopeReader {
-   public:
+ public:
     explicit EnvelopeReader(Bytes bytes) : rest_(bytes) {}
     std::optional<EnvelopeRecord> next();
     bool malformed() const { return malformed_; }
 
-   private:
+ private:
     Bytes rest_;
     bool malformed_ = false;
 };

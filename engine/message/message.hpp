@@ -1,11 +1,12 @@
-// A message on its way from a session to storage: its id, its envelope and its mail data, in one list of chunks.
+// A message on its way from a session to storage: its id, its envelope and its mail data, in one list of
+// chunks.
 //
-// Layout: the first chunk's payload begins with the whole envelope (message/envelope.hpp), the trace headers follow,
-// then the mail data, which goes on in the next chunks. Every chunk keeps the CRC32C of its payload. A chunk that
-// has left for storage early (a streamed part) is no longer in the list.
+// Layout: the first chunk's payload begins with the whole envelope (message/envelope.hpp), the trace headers
+// follow, then the mail data, which goes on in the next chunks. Every chunk keeps the CRC32C of its payload.
+// A chunk that has left for storage early (a streamed part) is no longer in the list.
 //
-// Life: a core acquires it at MAIL, fills it, submits it; until its completion it belongs to storage, then to the
-// core again, which releases it. Never shared between threads at one time.
+// Life: a core acquires it at MAIL, fills it, submits it; until its completion it belongs to storage, then to
+// the core again, which releases it. Never shared between threads at one time.
 #pragma once
 
 #include <array>
@@ -24,15 +25,15 @@ struct Message {
     Chunk* first = nullptr;  // oldest chunk still here; null before the first record and after release
     Chunk* last = nullptr;   // the chunk being written
 
-    std::uint32_t envelope_bytes = 0;    // at the start of the first chunk ever
-    std::uint32_t trace_bytes = 0;       // trace headers behind the envelope
-    std::uint64_t body_bytes = 0;        // mail data as stored
+    std::uint32_t envelope_bytes = 0;  // at the start of the first chunk ever
+    std::uint32_t trace_bytes = 0;     // trace headers behind the envelope
+    std::uint64_t body_bytes = 0;      // mail data as stored
     std::uint32_t recipients = 0;
-    std::uint32_t parts_submitted = 0;   // chunks that left early
-    std::uint32_t parts_in_flight = 0;   // of these, not yet given back
-    std::uint64_t declared_bytes = 0;    // SIZE of MAIL; 0: none
-    std::uint32_t flags = 0;             // envelope_flags
-    bool part_failed = false;            // a part was lost: the message cannot be stored
+    std::uint32_t parts_submitted = 0;  // chunks that left early
+    std::uint32_t parts_in_flight = 0;  // of these, not yet given back
+    std::uint64_t declared_bytes = 0;   // SIZE of MAIL; 0: none
+    std::uint32_t flags = 0;            // envelope_flags
+    bool part_failed = false;           // a part was lost: the message cannot be stored
 
     // The core's own: who waits for this message. Storage does not read it.
     std::uint32_t connection_slot = 0;
@@ -57,7 +58,7 @@ struct Message {
 
 // A core's messages: a bounded pool of Message objects over a slab pool. One thread.
 class MessagePool {
-   public:
+ public:
     MessagePool(SlabPool& slabs, std::uint32_t messages_max);
     ~MessagePool();
     MessagePool(const MessagePool&) = delete;
@@ -68,8 +69,8 @@ class MessagePool {
     // Returns the message and the chunks it still has.
     void release(Message* message);
 
-    // Appends an envelope record, growing the first chunk as needed. False: the envelope would pass
-    // limits::envelope_bytes_max, or no memory. Not after begin_body.
+    // Appends an envelope record, growing the first chunk as needed. False, and nothing changed: the envelope
+    // would pass limits::envelope_bytes_max, or no memory. Not after begin_body. Does not count recipients.
     bool append_envelope(Message& message, EnvelopeField field, Bytes value);
     // Takes back the envelope to an earlier length (a refused recipient).
     void truncate_envelope(Message& message, std::uint32_t envelope_bytes);
@@ -77,20 +78,22 @@ class MessagePool {
     // Ends the envelope and appends the trace headers. `expected_bytes` (0: unknown) sizes the first chunk.
     // False when there is no memory.
     bool begin_body(Message& message, Bytes trace, std::uint64_t expected_bytes);
-    // Room for mail data in the last chunk; if that is full, adds a chunk. Empty when there is no memory.
+    // Room for mail data in the last chunk; if that is full, adds a chunk. At least two octets, or empty when
+    // there is no memory.
     MutableBytes body_room(Message& message);
     // `octets` were written into that room; crc is the CRC32C of the last chunk's whole payload.
     static void body_written(Message& message, std::size_t octets, std::uint32_t crc);
     // CRC32C of the last chunk's payload so far: the start value for what is written next.
     static std::uint32_t body_crc(const Message& message) { return message.last->crc; }
 
-    // Unlinks and returns the oldest chunk if it is full and not the one being written; else null. For streaming.
+    // Unlinks and returns the oldest chunk if it is full and not the one being written; else null. For
+    // streaming.
     static Chunk* detach_full_chunk(Message& message);
 
     std::uint32_t in_use() const;
     SlabPool& slabs() { return slabs_; }
 
-   private:
+ private:
     struct State;
     SlabPool& slabs_;
     std::unique_ptr<State> state_;

@@ -1,4 +1,5 @@
-// The trace header that a receiver adds: "Received:" of RFC 5321 §4.4, with the keyword of RFC 3848 / RFC 6531.
+// The trace header that a receiver adds: "Received:" of RFC 5321 §4.4, with the keyword of RFC 3848 / RFC
+// 6531.
 #pragma once
 
 #include <cstdint>
@@ -16,23 +17,24 @@ struct TraceFacts {
     std::string_view hostname;   // our own name
     std::string_view recipient;  // printed as "for <...>" when there is exactly one; else empty
     MessageId id;
-    std::uint32_t flags = 0;   // envelope_flags
-    std::string_view date;     // of DateCache
+    std::uint32_t flags = 0;  // envelope_flags
+    std::string_view date;    // of DateCache
 };
 
 // At most this many octets, whatever the facts (names are cut by the grammar before).
 constexpr std::size_t kTraceBytesMax = 2048;
 
-// Writes the header, folded to lines of at most 78 octets where the parts allow, CR LF at the end; returns the
-// octets written. `out` has at least kTraceBytesMax. No allocation.
+// Writes the header, folded to lines of at most 78 octets where the parts allow, CR LF at the end; returns
+// the octets written. `out` has at least kTraceBytesMax. No allocation.
 std::size_t write_received_header(MutableBytes out, const TraceFacts& facts);
 
-// The date-time of RFC 5322 §3.3 ("Mon, 23 Nov 2026 16:05:30 +0000", UTC), formatted once a second. One thread.
+// The date-time of RFC 5322 §3.3 ("Mon, 23 Nov 2026 16:05:30 +0000", UTC), formatted once a second. One
+// thread.
 class DateCache {
-   public:
+ public:
     std::string_view format(std::int64_t wall_us);
 
-   private:
+ private:
     std::int64_t second_ = -1;
     char text_[40];
     std::uint8_t length_ = 0;
