@@ -1,0 +1,151 @@
+// One client connection: its SMTP session, the input and replies that wait, the message being received, and what
+// the kernel is doing for it. Lives in its core's table, named by slot and generation; the slot is also its direct
+// descriptor. An idle connection is this object and nothing else: memory for input, replies and mail is held only
+// while there is something in it.
+//
+// All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what the
+// protocol asks of its host) in connection_session.cpp.
+//
+// Phases, in order; some are skipped:
+//   open       receives and replies
+//   flushing   the session is closed; its last replies are being sent
+//   lingering  our side is shut; input is read and dropped, so that a reset cannot overtake the last reply
+//   ending     what is armed is cancelled; waits for every completion that is due
+//   closing    nothing is due; the close is under way; after it the slot is free
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/peer.hpp"
+#include "message/message.hpp"
+#include "policy/policy.hpp"
+#include "smtp/session.hpp"
+
+namespace ringmx::server {
+
+class Core;
+
+class Connection final : public smtp::Handler {
+   public:
+    Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
+               const smtp::SessionOptions& options, smtp::BareNewline bare_newline);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    std::uint32_t generation() const { return generation_; }
+
+    // --- completions, from the core's loop ---
+    void begin();                                                  // just accepted: banner, first receive
+    void on_receive(std::int32_t result, Bytes data, bool armed_still);
+    void on_send(std::int32_t result);
+    void on_cancelled();
+    void on_shut_down();
+
+    // --- work queued by the core for later in the same turn ---
+    void send_pending();      // one send for all replies of the turn
+    void arm_receive();       // if it is wanted
+    void go_on();             // room may be had again: a part came back, a chunk was released
+    void on_stored();         // message_ carries storage's outcome
+    void on_policy_answer(const policy::Ticket& ticket, const Decision& decision);
+    std::int64_t on_timer(std::int64_t now_ns);  // returns the next deadline
+
+    // --- the server stops ---
+    void drain();    // finish mail data in progress, 421 for the others
+    void abandon();  // the drain's deadline has passed
+
+    bool holds(const Message* message) const { return message_ == message; }
+
+   private:
+    enum class Phase : std::uint8_t { open, flushing, lingering, ending, closing };
+    enum class Receive : std::uint8_t { none, multishot, single };
+    enum class Question : std::uint8_t { none, connect, hello, mail, recipient, data, end_of_data, store };
+
+    // --- connection_io.cpp ---
+    void take_input(Bytes data);
+    void feed_held();
+    bool join_held();
+    void hold(Bytes data);
+    void drop_held();
+    void settle();
+    void finish_flush();
+    void linger();
+    void begin_ending();
+    void close_if_idle();
+    void peer_gone();
+    void cancel_receive();
+    bool wants_receive() const;
+    bool wants_bulk() const;
+    void touch();
+    void set_deadline(std::int64_t deadline_ns);
+    std::int64_t next_deadline(std::int64_t now_ns);
+    void drop_output();
+
+    // --- connection_session.cpp ---
+    MutableBytes reply_room(std::size_t octets) override;
+    void reply_written(std::size_t octets) override;
+    MutableBytes body_room() override;
+    std::uint32_t body_crc() override;
+    void body_written(std::size_t octets, std::uint32_t crc) override;
+    Decision on_connect() override;
+    Decision on_hello(const smtp::Hello& hello) override;
+    Decision on_mail(const smtp::MailCommand& command) override;
+    Decision on_rcpt(const smtp::RcptCommand& command) override;
+    Decision on_data(smtp::DataKind kind) override;
+    Decision on_end_of_data(const smtp::DataFacts& facts) override;
+    void on_abort() override;
+    void on_violation(std::string_view rule, const Reply& reply) override;
+
+    Decision ask(Question question, const Decision& decision);
+    policy::Ticket ticket();
+    policy::ClientFacts client_facts() const;
+    bool write_envelope_head(const smtp::MailCommand& command);
+    Decision recipient_decided(const Decision& decision);
+    Decision begin_mail_data();
+    Decision submit_message();
+    void stream_full_chunks();
+    void refuse_message(const Reply& reply);
+    void log_outcome(const Reply& reply, bool stored);
+    void log_violation(std::string_view rule, const Reply& reply);
+    std::string_view client_name() const;
+    void keep_client_name(std::string_view name);
+
+    static constexpr std::size_t kNameInline = 46;
+
+    Core& core_;
+    std::int64_t deadline_ns_ = 0;
+    std::int64_t wheel_ns_ = 0;  // for when the wheel has us
+    Chunk* held_first_ = nullptr;  // input that the session could not take yet, oldest first
+    Chunk* held_last_ = nullptr;
+    Chunk* output_ = nullptr;      // replies: [begin, begin + sending_) are in the kernel's hands
+    Message* message_ = nullptr;   // the open transaction's; with storage while question_ is `store`
+    Chunk* kept_envelope_ = nullptr;  // of a message whose first chunk has left for storage; for the log
+    std::uint32_t slot_;
+    std::uint32_t generation_;
+    std::uint32_t held_bytes_ = 0;
+    std::uint32_t sending_ = 0;
+    std::uint32_t envelope_before_ = 0;  // length before the recipient in question
+    std::uint32_t questions_asked_ = 0;
+    std::uint16_t operations_ = 0;       // completions due
+    Phase phase_ = Phase::open;
+    Receive receive_ = Receive::none;
+    Question question_ = Question::none;
+    bool cancel_sent_ = false;   // a cancel of the armed receive is under way
+    bool end_of_input_ = false;  // the peer has shut its side
+    bool peer_gone_ = false;     // an error on the socket: nothing can be sent
+    bool send_queued_ = false;
+    bool arm_queued_ = false;
+    bool starved_queued_ = false;
+    bool first_receive_ = true;
+    bool extended_ = false;      // EHLO rather than HELO
+    bool draining_ = false;
+    std::uint8_t name_length_ = 0;
+    PeerAddress peer_;
+    char name_[kNameInline];               // the client's name if it is short
+    std::unique_ptr<char[]> long_name_;    // else here; at most 255 octets, name_length_ tells
+    smtp::Session session_;
+};
+
+}  // namespace ringmx::server

@@ -1,0 +1,367 @@
+// The socket's side of a connection: receiving, holding input back, sending, and the ordered end.
+#include <cerrno>
+#include <cstring>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "server/connection.hpp"
+#include "server/core.hpp"
+#include "server/operations.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+constexpr std::int64_t kLingerNs = 2 * kNsPerSecond;      // how long input is still read behind a last reply
+constexpr std::uint64_t kBulkOctets = limits::chunk_large_bytes;  // mail data from here on is received in bulk mode
+
+}  // namespace
+
+Connection::Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
+                       const smtp::SessionOptions& options, smtp::BareNewline bare_newline)
+    : core_(core), slot_(slot), generation_(generation), peer_(peer), session_(options, *this, bare_newline) {}
+
+Connection::~Connection() {
+    RMX_ASSERT(operations_ == 0 && message_ == nullptr);
+    drop_held();
+    drop_output();
+}
+
+void Connection::begin() {
+    session_.start();
+    touch();
+    settle();
+}
+
+// --- input -------------------------------------------------------------------------------------------------------
+
+void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
+    if (!armed_still) {
+        receive_ = Receive::none;
+        cancel_sent_ = false;
+        --operations_;
+    }
+    if (phase_ == Phase::ending) return close_if_idle();
+    if (phase_ == Phase::lingering || phase_ == Phase::flushing) {
+        if (result <= 0 && result != -ENOBUFS) end_of_input_ = true;
+        if (phase_ == Phase::lingering && end_of_input_) return begin_ending();
+        return core_.queue_arm(slot_);
+    }
+    if (result > 0) {
+        core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
+        take_input(data);
+    } else if (result == 0) {
+        end_of_input_ = true;
+    } else if (result == -ENOBUFS) {
+        core_.counters().receive_buffers_exhausted.add(1);
+    } else if (result != -ECANCELED) {
+        return peer_gone();
+    }
+    settle();
+}
+
+void Connection::take_input(Bytes data) {
+    if (held_first_ != nullptr) {
+        hold(data);
+        feed_held();
+        return touch();
+    }
+    while (!data.empty() && session_.waiting() == smtp::Waiting::input) {
+        const std::size_t consumed = session_.feed(data);
+        data = data.subspan(consumed);
+        if (consumed == 0) break;
+    }
+    if (session_.waiting() != smtp::Waiting::closed) hold(data);
+    touch();
+}
+
+void Connection::hold(Bytes data) {
+    while (!data.empty()) {
+        if (held_last_ == nullptr || held_last_->room().empty()) {
+            Chunk* chunk = core_.slabs().acquire_reserved(data.size() <= 2048 ? ChunkClass::small : ChunkClass::medium);
+            if (chunk == nullptr) {
+                // Nothing left even in the reserve: the client is told, and what it sent is not half-processed.
+                core_.counters().memory_refusals.add(1);
+                session_.shut_down();
+                return;
+            }
+            (held_last_ == nullptr ? held_first_ : held_last_->next) = chunk;
+            held_last_ = chunk;
+        }
+        const std::size_t count = std::min(data.size(), held_last_->room().size());
+        std::memcpy(held_last_->room().data(), data.data(), count);
+        held_last_->end += static_cast<std::uint32_t>(count);
+        held_bytes_ += static_cast<std::uint32_t>(count);
+        data = data.subspan(count);
+    }
+}
+
+void Connection::feed_held() {
+    while (held_first_ != nullptr && session_.waiting() == smtp::Waiting::input) {
+        const std::size_t consumed = session_.feed(held_first_->payload());
+        held_first_->begin += static_cast<std::uint32_t>(consumed);
+        held_bytes_ -= static_cast<std::uint32_t>(consumed);
+        if (held_first_->payload().empty()) {
+            Chunk* empty = held_first_;
+            held_first_ = empty->next;
+            if (held_first_ == nullptr) held_last_ = nullptr;
+            core_.slabs().release(empty);
+        } else if (consumed == 0 && !join_held()) {
+            break;  // a partial command line: the rest has to arrive
+        }
+    }
+    if (session_.waiting() == smtp::Waiting::closed) drop_held();
+}
+
+// A command line may straddle two held chunks; the session wants it in one piece. Moves what is in the first chunk to its
+// front and fills it from the second. False if there is no second, or nothing could be moved.
+bool Connection::join_held() {
+    Chunk* first = held_first_;
+    Chunk* second = first->next;
+    if (second == nullptr) return false;
+    const Bytes rest = first->payload();
+    std::memmove(first->memory, rest.data(), rest.size());
+    first->begin = 0;
+    first->end = static_cast<std::uint32_t>(rest.size());
+    const std::size_t count = std::min(first->room().size(), second->payload().size());
+    std::memcpy(first->room().data(), second->payload().data(), count);
+    first->end += static_cast<std::uint32_t>(count);
+    second->begin += static_cast<std::uint32_t>(count);
+    if (second->payload().empty()) {
+        first->next = second->next;
+        if (held_last_ == second) held_last_ = first;
+        core_.slabs().release(second);
+    }
+    return count > 0;
+}
+
+void Connection::drop_held() {
+    core_.slabs().release_list(held_first_);
+    held_first_ = held_last_ = nullptr;
+    held_bytes_ = 0;
+}
+
+bool Connection::wants_bulk() const {
+    if (message_ == nullptr || !session_.in_mail_data()) return false;
+    return message_->body_bytes >= kBulkOctets || session_.body_octets_expected() >= kBulkOctets;
+}
+
+bool Connection::wants_receive() const {
+    if (end_of_input_ || receive_ != Receive::none) return false;
+    if (phase_ == Phase::lingering) return true;
+    if (phase_ != Phase::open) return false;
+    switch (session_.waiting()) {
+        case smtp::Waiting::input: return true;
+        case smtp::Waiting::decision: return held_bytes_ <= limits::input_held_bytes_max && !wants_bulk();
+        case smtp::Waiting::room:
+        case smtp::Waiting::closed: return false;
+    }
+    return false;
+}
+
+void Connection::arm_receive() {
+    arm_queued_ = false;
+    if (!wants_receive()) return;
+    // Bulk mode receives one buffer at a time, so that a client can never be ahead of storage by more than that.
+    const bool single = phase_ == Phase::lingering || wants_bulk();
+    io_uring_sqe* sqe = core_.ring().request();
+    if (single) {
+        io_uring_prep_recv(sqe, static_cast<int>(slot_), nullptr, limits::receive_buffer_large_bytes, 0);
+        sqe->buf_group = core_.large_buffers().group();
+    } else {
+        io_uring_prep_recv_multishot(sqe, static_cast<int>(slot_), nullptr, 0, 0);
+        sqe->buf_group = core_.small_buffers().group();
+    }
+    stamp(sqe, single ? Op::receive_bulk : Op::receive, slot_, generation_);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+    if (first_receive_) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;  // the server speaks first
+    first_receive_ = false;
+    receive_ = single ? Receive::single : Receive::multishot;
+    ++operations_;
+}
+
+void Connection::cancel_receive() {
+    if (receive_ == Receive::none || cancel_sent_) return;
+    const Op armed = receive_ == Receive::single ? Op::receive_bulk : Op::receive;
+    io_uring_sqe* sqe = core_.ring().request();
+    io_uring_prep_cancel64(sqe, ring::UserData{static_cast<std::uint8_t>(armed), slot_, generation_}.pack(), 0);
+    stamp(sqe, Op::cancel, slot_, generation_);
+    cancel_sent_ = true;
+    ++operations_;
+}
+
+void Connection::on_cancelled() {
+    --operations_;
+    close_if_idle();
+}
+
+// --- after anything that moved the session -----------------------------------------------------------------------------
+
+void Connection::settle() {
+    if (phase_ != Phase::open) return;
+    stream_full_chunks();
+    if (end_of_input_ && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
+    if (output_ != nullptr) core_.queue_send(slot_);
+    if (session_.waiting() == smtp::Waiting::closed) {
+        phase_ = Phase::flushing;
+        drop_held();
+        touch();
+        if (output_ == nullptr) finish_flush();
+        return;
+    }
+    const bool ahead = held_bytes_ > limits::input_held_bytes_max || wants_bulk();
+    if (receive_ == Receive::multishot && ahead) cancel_receive();
+    if (wants_receive()) core_.queue_arm(slot_);
+}
+
+void Connection::go_on() {
+    starved_queued_ = false;
+    if (phase_ != Phase::open) return;
+    if (session_.waiting() == smtp::Waiting::room) session_.resume();
+    feed_held();
+    settle();
+}
+
+void Connection::touch() { set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage())); }
+
+// The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one comes up.
+void Connection::set_deadline(std::int64_t deadline_ns) {
+    deadline_ns_ = deadline_ns;
+    if (deadline_ns_ >= wheel_ns_ && core_.timers().armed(slot_)) return;
+    wheel_ns_ = deadline_ns_;
+    core_.timers().cancel(slot_);
+    core_.timers().arm(slot_, deadline_ns_);
+}
+
+std::int64_t Connection::on_timer(std::int64_t now_ns) {
+    wheel_ns_ = next_deadline(now_ns);
+    return wheel_ns_;
+}
+
+std::int64_t Connection::next_deadline(std::int64_t now_ns) {
+    if (phase_ == Phase::ending || phase_ == Phase::closing) return now_ns + kLingerNs;
+    if (deadline_ns_ > now_ns) return deadline_ns_;
+    if (phase_ != Phase::open || sending_ != 0) {
+        // The client does not read its replies, or lingers too long.
+        if (phase_ == Phase::open) core_.counters().timeouts.add(1);
+        peer_gone();
+        return now_ns + kLingerNs;
+    }
+    core_.counters().timeouts.add(1);
+    session_.on_timeout();
+    settle();
+    return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
+}
+
+// --- output ------------------------------------------------------------------------------------------------------
+
+void Connection::send_pending() {
+    send_queued_ = false;
+    if (sending_ != 0 || output_ == nullptr || phase_ == Phase::ending || phase_ == Phase::closing) return;
+    const Bytes replies = output_->payload();
+    io_uring_sqe* sqe = core_.ring().request();
+    io_uring_prep_send(sqe, static_cast<int>(slot_), replies.data(), replies.size(), MSG_NOSIGNAL | MSG_WAITALL);
+    stamp(sqe, Op::send, slot_, generation_);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sending_ = static_cast<std::uint32_t>(replies.size());
+    ++operations_;
+}
+
+void Connection::on_send(std::int32_t result) {
+    --operations_;
+    const std::uint32_t wanted = sending_;
+    sending_ = 0;
+    if (phase_ == Phase::ending) return close_if_idle();
+    if (result < 0) return peer_gone();
+    core_.counters().bytes_sent.add(static_cast<std::uint64_t>(result));
+    if (static_cast<std::uint32_t>(result) < wanted) core_.counters().short_sends.add(1);
+    output_->begin += static_cast<std::uint32_t>(result);
+    if (output_->payload().empty()) {
+        drop_output();
+    } else {
+        core_.queue_send(slot_);
+    }
+    if (phase_ == Phase::flushing) {
+        if (output_ == nullptr) finish_flush();
+        return;
+    }
+    if (session_.waiting() == smtp::Waiting::room) go_on();
+}
+
+void Connection::drop_output() {
+    if (output_ == nullptr) return;
+    core_.slabs().release(output_);
+    output_ = nullptr;
+}
+
+// --- the end -----------------------------------------------------------------------------------------------------
+
+void Connection::finish_flush() {
+    // After QUIT or the peer's own end nothing more can arrive: closing cannot turn into a reset that eats the reply.
+    if (end_of_input_ || peer_gone_ || session_.quit()) return begin_ending();
+    linger();
+}
+
+void Connection::linger() {
+    phase_ = Phase::lingering;
+    set_deadline(core_.now().mono_ns + kLingerNs);
+    io_uring_sqe* sqe = core_.ring().request();
+    io_uring_prep_shutdown(sqe, static_cast<int>(slot_), SHUT_WR);
+    stamp(sqe, Op::shutdown, slot_, generation_);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    ++operations_;
+    if (wants_receive()) core_.queue_arm(slot_);
+}
+
+void Connection::on_shut_down() {
+    --operations_;
+    close_if_idle();
+}
+
+void Connection::peer_gone() {
+    peer_gone_ = true;
+    if (phase_ == Phase::open) {
+        session_.on_disconnect();
+        core_.counters().connections_lost.add(1);
+    }
+    begin_ending();
+}
+
+void Connection::begin_ending() {
+    if (phase_ == Phase::ending || phase_ == Phase::closing) return;
+    phase_ = Phase::ending;
+    drop_held();
+    if (sending_ == 0) drop_output();
+    if (operations_ != 0) {
+        io_uring_sqe* sqe = core_.ring().request();
+        io_uring_prep_cancel_fd(sqe, static_cast<int>(slot_), IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD_FIXED);
+        stamp(sqe, Op::cancel, slot_, generation_);
+        ++operations_;
+    }
+    close_if_idle();
+}
+
+// Closing earlier would free the slot while a request still holds the file: the next client's connection would get the
+// last one's bytes.
+void Connection::close_if_idle() {
+    if (phase_ != Phase::ending || operations_ != 0) return;
+    phase_ = Phase::closing;
+    core_.timers().cancel(slot_);
+    io_uring_sqe* sqe = core_.ring().request();
+    io_uring_prep_close_direct(sqe, slot_);
+    stamp(sqe, Op::close, slot_, generation_);
+}
+
+void Connection::drain() {
+    draining_ = true;
+    if (phase_ != Phase::open) return;
+    session_.shut_down();
+    settle();
+}
+
+void Connection::abandon() {
+    if (phase_ == Phase::open) session_.on_disconnect();
+    begin_ending();
+}
+
+}  // namespace ringmx::server

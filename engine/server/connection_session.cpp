@@ -1,0 +1,383 @@
+// The session's side of a connection: room for replies and mail data, and the decisions of a transaction, from policy and
+// from storage.
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "message/trace.hpp"
+#include "server/connection.hpp"
+#include "server/core.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+constexpr Reply kNoStorage{452, {4, 3, 1}, "Insufficient system storage, try again later"};
+constexpr Reply kTooManyRecipients{452, {4, 5, 3}, "Too many recipients"};
+constexpr Reply kStorageError{451, {4, 3, 0}, "Storage error, try again later"};
+
+// Message data beyond this leaves for storage as it comes.
+constexpr std::uint64_t kStreamFromOctets = 2 * limits::chunk_large_bytes;
+// Room below this is not worth a pass of the scan.
+constexpr std::size_t kBodyRoomMin = 64;
+
+Bytes bytes_of(const auto& value) { return {reinterpret_cast<const std::byte*>(&value), sizeof value}; }
+
+std::uint32_t flags_of(const smtp::MailCommand& command, bool extended) {
+    std::uint32_t flags = extended ? envelope_flags::esmtp : 0;
+    if (command.smtputf8) flags |= envelope_flags::smtputf8;
+    if (command.body == smtp::BodyType::eight_bit_mime) flags |= envelope_flags::body_8bit;
+    if (command.body == smtp::BodyType::binary_mime) flags |= envelope_flags::body_binary;
+    return flags;
+}
+
+}  // namespace
+
+// --- room --------------------------------------------------------------------------------------------------------
+
+MutableBytes Connection::reply_room(std::size_t octets) {
+    if (output_ != nullptr && output_->room().size() >= octets) return output_->room();
+    if (output_ != nullptr) {
+        // Full: on_send gives it back. Until then the session waits, and with it the client's further commands.
+        core_.queue_send(slot_);
+        return {};
+    }
+    output_ = core_.slabs().acquire_reserved(ChunkClass::small);
+    if (output_ == nullptr) {
+        core_.queue_starved(slot_);
+        return {};
+    }
+    output_->begin = output_->end = 0;
+    return output_->room();
+}
+
+void Connection::reply_written(std::size_t octets) {
+    admin::CoreCounters& counters = core_.counters();
+    switch (static_cast<char>(output_->memory[output_->end])) {
+        case '2': counters.replies_2xx.add(); break;
+        case '3': counters.replies_3xx.add(); break;
+        case '4': counters.replies_4xx.add(); break;
+        default: counters.replies_5xx.add(); break;
+    }
+    output_->end += static_cast<std::uint32_t>(octets);
+}
+
+MutableBytes Connection::body_room() {
+    Message& message = *message_;
+    if (message.part_failed) {
+        // What storage has lost cannot be completed: the rest is read over and over into the last chunk.
+        if (message.last->room().size() < kBodyRoomMin) message.last->end = message.last->begin;
+        return message.last->room();
+    }
+    if (message.last->room().size() < kBodyRoomMin) {
+        stream_full_chunks();
+        if (message.parts_in_flight >= limits::parts_in_flight_max) return {};  // part_done goes on
+    }
+    const MutableBytes room = core_.messages().body_room(message);
+    if (room.empty()) core_.queue_starved(slot_);
+    return room;
+}
+
+std::uint32_t Connection::body_crc() { return MessagePool::body_crc(*message_); }
+
+void Connection::body_written(std::size_t octets, std::uint32_t crc) {
+    MessagePool::body_written(*message_, octets, crc);
+}
+
+void Connection::stream_full_chunks() {
+    if (message_ == nullptr || question_ == Question::store || message_->body_bytes < kStreamFromOctets) return;
+    if (!core_.streams() || message_->part_failed) return;
+    while (message_->parts_in_flight < limits::parts_in_flight_max) {
+        if (message_->parts_submitted == 0 && kept_envelope_ == nullptr && message_->first != message_->last) {
+            // The log line wants the envelope, whose chunk is about to leave.
+            kept_envelope_ = core_.slabs().acquire_reserved(ChunkClass::small);
+            if (kept_envelope_ != nullptr) {
+                const Bytes envelope = message_->envelope();
+                const std::size_t count = std::min(envelope.size(), kept_envelope_->room().size());
+                std::memcpy(kept_envelope_->room().data(), envelope.data(), count);
+                kept_envelope_->end += static_cast<std::uint32_t>(count);
+            }
+        }
+        Chunk* chunk = MessagePool::detach_full_chunk(*message_);
+        if (chunk == nullptr) return;
+        ++message_->parts_submitted;
+        ++message_->parts_in_flight;
+        core_.submit({storage::StoreOp::part, message_, chunk});
+    }
+}
+
+// --- decisions -----------------------------------------------------------------------------------------------------
+
+policy::Ticket Connection::ticket() { return {slot_, generation_, questions_asked_}; }
+
+policy::ClientFacts Connection::client_facts() const { return {peer_, client_name(), extended_, false}; }
+
+Decision Connection::ask(Question question, const Decision& decision) {
+    if (decision.kind == Decision::Kind::later) question_ = question;
+    return decision;
+}
+
+Decision Connection::on_connect() {
+    ++questions_asked_;
+    return ask(Question::connect, core_.policy().on_connect(ticket(), client_facts()));
+}
+
+Decision Connection::on_hello(const smtp::Hello& hello) {
+    keep_client_name(hello.name);
+    extended_ = hello.extended;
+    ++questions_asked_;
+    return ask(Question::hello, core_.policy().on_hello(ticket(), client_facts()));
+}
+
+Decision Connection::on_mail(const smtp::MailCommand& command) {
+    if (!core_.accepting()) {
+        core_.counters().storage_refusals.add(1);
+        return Decision::reject(kNoStorage);
+    }
+    message_ = core_.messages().acquire(core_.next_id());
+    if (message_ == nullptr || !write_envelope_head(command)) {
+        if (message_ != nullptr) core_.messages().release(message_);
+        message_ = nullptr;
+        core_.counters().memory_refusals.add(1);
+        return Decision::reject(kNoStorage);
+    }
+    message_->connection_slot = slot_;
+    message_->connection_generation = generation_;
+    message_->begun_ns = core_.now().mono_ns;
+    core_.counters().messages_begun.add(1);
+    ++questions_asked_;
+    const policy::MailFacts facts{command.reverse_path.address, command.reverse_path.domain, command.size.value_or(0),
+                                  command.smtputf8};
+    const Decision decision = ask(Question::mail, core_.policy().on_mail(ticket(), client_facts(), facts));
+    if (decision.kind == Decision::Kind::reject || decision.kind == Decision::Kind::disconnect) {
+        core_.messages().release(message_);
+        message_ = nullptr;
+    }
+    return decision;
+}
+
+bool Connection::write_envelope_head(const smtp::MailCommand& command) {
+    MessagePool& pool = core_.messages();
+    std::byte client[20];
+    encode_client(client, peer_);
+    const std::uint32_t flags = flags_of(command, extended_);
+    message_->flags = flags;
+    bool ok = pool.append_envelope(*message_, EnvelopeField::client, client) &&
+              pool.append_envelope(*message_, EnvelopeField::client_name, as_bytes(client_name())) &&
+              pool.append_envelope(*message_, EnvelopeField::flags, bytes_of(flags)) &&
+              pool.append_envelope(*message_, EnvelopeField::received_us, bytes_of(core_.now().wall_us)) &&
+              pool.append_envelope(*message_, EnvelopeField::reverse_path, as_bytes(command.reverse_path.address));
+    if (ok && command.size) {
+        message_->declared_bytes = *command.size;
+        ok = pool.append_envelope(*message_, EnvelopeField::declared_size, bytes_of(*command.size));
+    }
+    if (ok && !command.envid.empty()) {
+        ok = pool.append_envelope(*message_, EnvelopeField::envid, as_bytes(command.envid));
+    }
+    if (ok && command.ret != smtp::DsnReturn::unspecified) {
+        const std::uint8_t ret = command.ret == smtp::DsnReturn::full ? 1 : 2;
+        ok = pool.append_envelope(*message_, EnvelopeField::ret, bytes_of(ret));
+    }
+    return ok;
+}
+
+Decision Connection::on_rcpt(const smtp::RcptCommand& command) {
+    MessagePool& pool = core_.messages();
+    envelope_before_ = message_->envelope_bytes;
+    bool ok = pool.append_envelope(*message_, EnvelopeField::forward_path, as_bytes(command.forward_path.address));
+    if (ok && !command.orcpt.empty()) {
+        ok = pool.append_envelope(*message_, EnvelopeField::orcpt, as_bytes(command.orcpt));
+    }
+    if (ok && command.notify != 0) {
+        ok = pool.append_envelope(*message_, EnvelopeField::notify, bytes_of(command.notify));
+    }
+    if (!ok) {
+        pool.truncate_envelope(*message_, envelope_before_);
+        return Decision::reject(kTooManyRecipients);
+    }
+    ++questions_asked_;
+    policy::MailFacts mail{};
+    if (const auto path = find_envelope_field(message_->envelope(), EnvelopeField::reverse_path)) {
+        mail.reverse_path = as_text(*path);
+        const std::size_t at = mail.reverse_path.rfind('@');
+        if (at != std::string_view::npos) mail.domain = mail.reverse_path.substr(at + 1);
+    }
+    mail.declared_size = message_->declared_bytes;
+    mail.smtputf8 = (message_->flags & envelope_flags::smtputf8) != 0;
+    const policy::RecipientFacts facts{command.forward_path.address, command.forward_path.local_part,
+                                       command.forward_path.domain, message_->recipients};
+    return recipient_decided(
+        ask(Question::recipient, core_.policy().on_recipient(ticket(), client_facts(), mail, facts)));
+}
+
+Decision Connection::recipient_decided(const Decision& decision) {
+    if (decision.kind == Decision::Kind::accept) {
+        ++message_->recipients;
+        core_.counters().recipients_accepted.add(1);
+    }
+    if (decision.kind == Decision::Kind::reject || decision.kind == Decision::Kind::disconnect) {
+        core_.messages().truncate_envelope(*message_, envelope_before_);
+        core_.counters().recipients_refused.add(1);
+    }
+    return decision;
+}
+
+Decision Connection::on_data(smtp::DataKind) {
+    ++questions_asked_;
+    const Decision decision = ask(Question::data, core_.policy().on_data(ticket(), client_facts(), *message_));
+    return decision.kind == Decision::Kind::accept ? begin_mail_data() : decision;
+}
+
+Decision Connection::begin_mail_data() {
+    TraceFacts facts;
+    facts.client_name = client_name();
+    facts.client = peer_;
+    facts.hostname = core_.hostname();
+    facts.id = message_->id;
+    facts.flags = message_->flags;
+    facts.date = core_.date();
+    if (message_->recipients == 1) {
+        if (const auto path = find_envelope_field(message_->envelope(), EnvelopeField::forward_path)) {
+            facts.recipient = as_text(*path);
+        }
+    }
+    std::byte trace[kTraceBytesMax];
+    const std::size_t length = write_received_header(trace, facts);
+    const std::uint64_t expected = std::max(message_->declared_bytes, session_.body_octets_expected());
+    if (!core_.messages().begin_body(*message_, Bytes{trace, length}, expected)) {
+        core_.counters().memory_refusals.add(1);
+        return Decision::reject(kNoStorage);
+    }
+    message_->data_ns = core_.now().mono_ns;
+    return Decision::accept();
+}
+
+Decision Connection::on_end_of_data(const smtp::DataFacts&) {
+    ++questions_asked_;
+    const Decision decision =
+        ask(Question::end_of_data, core_.policy().on_end_of_data(ticket(), client_facts(), *message_));
+    if (decision.kind == Decision::Kind::accept) return submit_message();
+    if (decision.kind != Decision::Kind::later) refuse_message(decision.reply);
+    return decision;
+}
+
+Decision Connection::submit_message() {
+    message_->submitted_ns = core_.now().mono_ns;
+    if (message_->part_failed) {
+        core_.counters().messages_failed.add(1);
+        refuse_message(kStorageError);
+        return Decision::reject(kStorageError);
+    }
+    question_ = Question::store;
+    core_.submit({storage::StoreOp::commit, message_, nullptr});
+    return Decision::later();
+}
+
+void Connection::refuse_message(const Reply& reply) {
+    core_.counters().messages_refused.add(1);
+    log_outcome(reply, false);
+    on_abort();
+}
+
+// Storage has answered for message_; it is ours again.
+void Connection::on_stored() {
+    RMX_ASSERT(question_ == Question::store);
+    const auto status = static_cast<storage::StoreStatus>(message_->outcome);
+    char text[MessageId::kTextLength + 16];
+    Decision decision;
+    if (status == storage::StoreStatus::stored) {
+        constexpr std::string_view prefix = "stored as ";
+        const MessageId::Text id = message_->id.text();
+        std::memcpy(text, prefix.data(), prefix.size());
+        std::memcpy(text + prefix.size(), id.data(), id.size());
+        decision = Decision::accept({250, {2, 0, 0}, {text, prefix.size() + id.size()}});
+        core_.counters().messages_stored.add(1);
+        core_.counters().bytes_stored.add(message_->total_bytes());
+    } else {
+        const std::string_view why = message_->outcome_text;
+        decision = Decision::reject(status == storage::StoreStatus::full     ? Reply{452, {4, 3, 1}, why}
+                                    : status == storage::StoreStatus::reject ? Reply{554, {5, 3, 0}, why}
+                                                                             : Reply{451, {4, 3, 0}, why});
+        core_.counters().messages_failed.add(1);
+    }
+    log_outcome(decision.reply, status == storage::StoreStatus::stored);
+    core_.messages().release(message_);
+    message_ = nullptr;
+    if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
+    kept_envelope_ = nullptr;
+    question_ = Question::none;
+    session_.on_decision(decision);
+    touch();
+    feed_held();
+    settle();
+}
+
+void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answer) {
+    if (phase_ != Phase::open || to.sequence != questions_asked_ || question_ == Question::none) return;
+    if (question_ == Question::store) return;
+    const Question question = question_;
+    question_ = Question::none;
+    Decision decision = answer;
+    const bool accepted = decision.kind == Decision::Kind::accept;
+    if (question == Question::mail && !accepted) {
+        core_.messages().release(message_);
+        message_ = nullptr;
+    } else if (question == Question::recipient) {
+        decision = recipient_decided(decision);
+    } else if (question == Question::data && accepted) {
+        decision = begin_mail_data();
+    } else if (question == Question::end_of_data) {
+        if (accepted) {
+            decision = submit_message();
+        } else {
+            refuse_message(decision.reply);
+        }
+    }
+    if (decision.kind == Decision::Kind::later) return;
+    session_.on_decision(decision);
+    feed_held();
+    settle();
+}
+
+void Connection::on_abort() {
+    if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
+    kept_envelope_ = nullptr;
+    if (message_ == nullptr) return;
+    core_.counters().messages_aborted.add(1);
+    if (question_ == Question::store) {
+        message_->orphaned = true;  // with storage, beyond recall; released when it comes back
+    } else if (message_->parts_submitted > 0) {
+        message_->orphaned = true;
+        core_.submit({storage::StoreOp::abort, message_, nullptr});
+    } else {
+        core_.messages().release(message_);
+    }
+    message_ = nullptr;
+    question_ = Question::none;
+}
+
+void Connection::on_violation(std::string_view rule, const Reply& reply) {
+    core_.counters().violations.add(1);
+    log_violation(rule, reply);
+}
+
+// --- the client's name -------------------------------------------------------------------------------------------------
+
+std::string_view Connection::client_name() const {
+    return {long_name_ ? long_name_.get() : name_, name_length_};
+}
+
+void Connection::keep_client_name(std::string_view name) {
+    name = name.substr(0, limits::domain_octets_min);
+    name_length_ = static_cast<std::uint8_t>(name.size());
+    if (name.size() <= kNameInline) {
+        long_name_.reset();
+        std::memcpy(name_, name.data(), name.size());
+        return;
+    }
+    long_name_ = std::make_unique<char[]>(name.size());
+    std::memcpy(long_name_.get(), name.data(), name.size());
+}
+
+}  // namespace ringmx::server

@@ -1,0 +1,366 @@
+#include "server/core.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "server/operations.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+constexpr std::int64_t kTickNs = 250 * kNsPerMs;
+constexpr std::int64_t kAbandonGraceNs = 10 * kNsPerSecond;  // for storage to give messages back after the deadline
+constexpr unsigned kStorageRounds = 4;  // replies may bring new messages within one turn; then the next turn serves them
+constexpr std::uint32_t kSpareSlots = 16;
+
+constexpr std::uint16_t kSmallGroup = 0;
+constexpr std::uint16_t kLargeGroup = 1;
+
+smtp::BareNewline to_smtp(config::BareNewlineMode mode) {
+    switch (mode) {
+        case config::BareNewlineMode::normalize: return smtp::BareNewline::normalize;
+        case config::BareNewlineMode::reject: return smtp::BareNewline::reject;
+        case config::BareNewlineMode::accept: return smtp::BareNewline::accept;
+    }
+    return smtp::BareNewline::normalize;
+}
+
+smtp::BareNewline bare_newline_for(const config::SmtpConfig& smtp, const PeerAddress& peer) {
+    for (const auto& exception : smtp.bare_newline_exceptions) {
+        if (exception.network.contains(peer)) return to_smtp(exception.mode);
+    }
+    return to_smtp(smtp.bare_newline);
+}
+
+}  // namespace
+
+Core::Core(CoreOptions options) : options_(std::move(options)) {
+    wake_fd_ = eventfd(0, EFD_CLOEXEC);
+    RMX_ASSERT(wake_fd_ >= 0);
+}
+
+Core::~Core() { ::close(wake_fd_); }
+
+void Core::request_stop() {
+    stop_requested_.store(true, std::memory_order_release);
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
+}
+
+Status Core::prepare() {
+    if (options_.pin_to >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(static_cast<unsigned>(options_.pin_to), &set);
+        pthread_setaffinity_np(pthread_self(), sizeof set, &set);  // a core that may not be pinned still serves
+    }
+    ring::RingOptions ring_options;
+    ring_options.files_max = options_.connections_max + kSpareSlots;
+    auto ring = ring::Ring::create(ring_options);
+    if (!ring) return ring.error();
+    ring_ = std::move(*ring);
+    auto small = ring::BufferRing::create(*ring_, kSmallGroup, limits::receive_buffers_small,
+                                          limits::receive_buffer_small_bytes);
+    if (!small) return small.error();
+    small_buffers_ = std::move(*small);
+    auto large = ring::BufferRing::create(*ring_, kLargeGroup, limits::receive_buffers_large,
+                                          limits::receive_buffer_large_bytes);
+    if (!large) return large.error();
+    large_buffers_ = std::move(*large);
+
+    now_ = read_clock();
+    const std::uint32_t slots = options_.connections_max + kSpareSlots;
+    timers_ = std::make_unique<ring::TimerWheel>(slots, now_.mono_ns);
+    slabs_ = std::make_unique<SlabPool>(options_.slab_bytes, options_.slab_bytes / 16);
+    messages_ = std::make_unique<MessagePool>(*slabs_, slots + limits::store_queue_entries);
+    connections_ = std::make_unique<ConnectionTable>(slots);
+    acceptor_ = std::make_unique<Acceptor>(*ring_, options_.listeners, options_.connections_max);
+    auto host = options_.make_host(*ring_, *this);
+    if (!host) return host.error();
+    host_ = std::move(*host);
+    traits_ = host_->traits();
+    to_send_.reserve(slots);
+    to_arm_.reserve(slots);
+    return ok_status();
+}
+
+std::int64_t Core::timeout_ns(smtp::Stage stage) const {
+    const config::TimeoutConfig& timeouts = options_.config.timeouts;
+    switch (stage) {
+        case smtp::Stage::banner:
+        case smtp::Stage::command: return timeouts.command_s * kNsPerSecond;
+        case smtp::Stage::data_block: return timeouts.data_block_s * kNsPerSecond;
+        case smtp::Stage::end_of_data: return timeouts.end_of_data_s * kNsPerSecond;
+    }
+    return timeouts.command_s * kNsPerSecond;
+}
+
+// The loop. Its rules:
+// 1. One io_uring_enter per turn submits everything and waits; nothing else in a turn is a system call.
+// 2. The clock is read once per turn.
+// 3. A completion only acts on the life of the slot that it was meant for; its buffer goes back in any case.
+// 4. Receive buffers go back within the turn; what a session could not take is copied to its connection.
+// 5. All replies of a connection in one turn leave in one send, and there is never more than one send in flight.
+// 6. Storage and policy never call into a session: what they report is queued and acted upon in its place in the turn.
+// 7. A slot is free only when every completion due to it has come and its descriptor is closed.
+// 8. Before sleeping, storage is asked whether it has something; after that it is bound to wake this thread.
+void Core::run() {
+    arm_wake();
+    next_tick_ns_ = now_.mono_ns + kTickNs;
+    for (;;) {
+        now_ = read_clock();
+        host_->poll();
+        ring_->reap([this](const io_uring_cqe& cqe) { on_completion(cqe); });
+        small_buffers_->publish();
+        large_buffers_->publish();
+        if (stop_requested_.load(std::memory_order_acquire)) begin_drain();
+        for (unsigned round = 0; round < kStorageRounds; ++round) {
+            serve_storage();
+            host_->flush();
+            if (done_first_ == nullptr && to_go_on_.empty()) break;
+        }
+        serve_starved();
+        serve_timers();
+        if (now_.mono_ns >= next_tick_ns_) tick();
+        send_and_arm();
+        acceptor_->arm(connections_->open_count(), now_.mono_ns);
+        if (draining_ && drained()) break;
+
+        std::int64_t wait_ns = std::max<std::int64_t>(next_tick_ns_ - now_.mono_ns, 0);
+        if (has_queued_work() || host_->prepare_to_sleep()) wait_ns = 0;
+        const int error = ring_->enter(wait_ns);
+        RMX_ASSERT(error == 0);
+        host_->woke_up();
+        options_.counters.loops.add(1);
+    }
+    update_gauges();
+}
+
+void Core::arm_wake() {
+    io_uring_sqe* sqe = ring_->request();
+    io_uring_prep_read(sqe, wake_fd_, &wake_value_, sizeof wake_value_, 0);
+    stamp(sqe, Op::wake, 0, 0);
+}
+
+bool Core::has_queued_work() const {
+    return done_first_ != nullptr || !to_go_on_.empty() || !answers_.empty() || !to_send_.empty() || !to_arm_.empty();
+}
+
+Connection* Core::find(std::uint32_t slot, std::uint32_t generation) { return connections_->find(slot, generation); }
+
+void Core::release() {
+    host_.reset();
+    acceptor_.reset();
+    connections_.reset();
+    messages_.reset();
+    slabs_.reset();
+    small_buffers_.reset();
+    large_buffers_.reset();
+    ring_.reset();
+}
+
+void Core::update_gauges() {
+    admin::CoreCounters& counters = options_.counters;
+    const ring::RingCounters& ring = ring_->counters();
+    const storage::HostCounters host = host_->counters();
+    const storage::BackendCounters backend = host_->backend_counters();
+    counters.connections_open.set(connections_->open_count());
+    counters.messages_in_flight.set(messages_->in_use());
+    counters.slab_bytes_in_use.set(slabs_->bytes_in_use());
+    counters.slab_bytes_max.set(slabs_->bytes_max());
+    counters.completion_queue_overflows.set(ring.overflows);
+    counters.submission_queue_full.set(ring.queue_full);
+    counters.enters.set(ring.enters);
+    counters.storage_depth.set(host.depth);
+    counters.storage_queue_full.set(host.queue_full);
+    counters.storage_wakes.set(host.wakes_sent);
+    counters.storage_batches.set(backend.batches);
+    counters.storage_io_errors.set(backend.io_errors);
+    counters.storage_bytes_free.set(backend.bytes_free);
+    counters.log_records_dropped.set(options_.log.dropped());
+    counters.connections_cut_off.set(static_cast<std::uint64_t>(cut_off_));
+}
+
+// --- completions -------------------------------------------------------------------------------------------------------
+
+void Core::on_completion(const io_uring_cqe& cqe) {
+    const auto name = ring::UserData::unpack(cqe.user_data);
+    const auto op = static_cast<Op>(name.op);
+    switch (op) {
+        case Op::accept: return on_accepted(cqe, name);
+        case Op::receive:
+        case Op::receive_bulk: return on_received(cqe, name);
+        case Op::wake: return stop_requested_.load() ? void() : arm_wake();
+        case Op::cancel_accept: return;
+        default: break;
+    }
+    Connection* connection = find(name.slot, name.generation);
+    if (connection == nullptr) {
+        options_.counters.stale_completions.add(1);
+        return;
+    }
+    switch (op) {
+        case Op::send: return connection->on_send(cqe.res);
+        case Op::cancel: return connection->on_cancelled();
+        case Op::shutdown: return connection->on_shut_down();
+        case Op::close:
+            connections_->close(name.slot);
+            options_.counters.connections_closed.add(1);
+            return;
+        default: RMX_ASSERT(!"unknown completion");
+    }
+}
+
+void Core::on_accepted(const io_uring_cqe& cqe, const ring::UserData& name) {
+    const PeerAddress peer = acceptor_->completed(name.slot, cqe.res, now_.mono_ns);
+    if (cqe.res < 0) {
+        if (cqe.res == -ENFILE || cqe.res == -EMFILE) options_.counters.file_table_exhausted.add(1);
+        return;
+    }
+    options_.counters.connections_accepted.add(1);
+    Connection& connection =
+        connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer, options_.session,
+                           bare_newline_for(options_.config.smtp, peer));
+    connection.begin();
+    if (draining_) connection.drain();
+}
+
+void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {
+    ring::BufferRing& buffers = static_cast<Op>(name.op) == Op::receive ? *small_buffers_ : *large_buffers_;
+    const bool has_buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0;
+    const std::uint16_t id = ring::BufferRing::buffer_id(cqe.flags);
+    if (has_buffer) buffers.taken();
+    if (Connection* connection = find(name.slot, name.generation)) {
+        const Bytes data = has_buffer && cqe.res > 0 ? buffers.view(id, static_cast<std::size_t>(cqe.res)) : Bytes{};
+        connection->on_receive(cqe.res, data, (cqe.flags & IORING_CQE_F_MORE) != 0);
+    } else {
+        options_.counters.stale_completions.add(1);
+    }
+    if (has_buffer) buffers.give_back(id);
+}
+
+// --- storage -----------------------------------------------------------------------------------------------------------
+
+void Core::submit(const storage::StoreRequest& request) {
+    if (waiting_requests_.empty() && host_->submit(request)) return;
+    waiting_requests_.push_back(request);
+}
+
+void Core::part_done(Message* message, Chunk* chunk, storage::StoreStatus status) {
+    slabs_->release(chunk);
+    --message->parts_in_flight;
+    if (status != storage::StoreStatus::stored) message->part_failed = true;
+    if (!message->orphaned) to_go_on_.push_back({message->connection_slot, message->connection_generation});
+}
+
+void Core::message_done(Message* message, storage::StoreStatus status, std::string_view text) {
+    message->outcome = static_cast<std::uint8_t>(status);
+    message->outcome_text = text;
+    message->next = nullptr;
+    (done_first_ == nullptr ? done_first_ : done_last_->next) = message;
+    done_last_ = message;
+}
+
+void Core::answer(policy::Ticket ticket, const Decision& decision) { answers_.push_back({ticket, decision}); }
+
+void Core::serve_storage() {
+    std::size_t taken = 0;
+    while (taken < waiting_requests_.size() && host_->submit(waiting_requests_[taken])) ++taken;
+    waiting_requests_.erase(waiting_requests_.begin(), waiting_requests_.begin() + static_cast<std::ptrdiff_t>(taken));
+
+    while (done_first_ != nullptr) {
+        Message* message = done_first_;
+        done_first_ = message->next;
+        Connection* connection =
+            message->orphaned ? nullptr : find(message->connection_slot, message->connection_generation);
+        if (connection == nullptr || !connection->holds(message)) {
+            messages_->release(message);
+        } else {
+            connection->on_stored();
+        }
+    }
+    for (std::size_t i = 0; i < to_go_on_.size(); ++i) {
+        if (Connection* connection = find(to_go_on_[i].slot, to_go_on_[i].generation)) connection->go_on();
+    }
+    to_go_on_.clear();
+    for (std::size_t i = 0; i < answers_.size(); ++i) {
+        const PolicyAnswer answer = answers_[i];
+        if (Connection* connection = find(answer.ticket.slot, answer.ticket.generation)) {
+            connection->on_policy_answer(answer.ticket, answer.decision);
+        }
+    }
+    answers_.clear();
+}
+
+// --- the rest of a turn --------------------------------------------------------------------------------------------------
+
+// Memory has come back, perhaps: those that waited for it go on, oldest first, as long as there is some.
+void Core::serve_starved() {
+    if (starved_.empty() || !slabs_->can_acquire(ChunkClass::large)) return;
+    std::vector<std::uint32_t> waiting;
+    waiting.swap(starved_);
+    std::size_t served = 0;
+    for (; served < waiting.size() && slabs_->can_acquire(ChunkClass::large); ++served) {
+        if (Connection* connection = connections_->at(waiting[served])) connection->go_on();
+    }
+    starved_.insert(starved_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(served), waiting.end());
+}
+
+void Core::serve_timers() {
+    timers_->advance(now_.mono_ns, [this](std::uint32_t slot) -> std::int64_t {
+        Connection* connection = connections_->at(slot);
+        return connection == nullptr ? ring::TimerWheel::kDone : connection->on_timer(now_.mono_ns);
+    });
+}
+
+void Core::tick() {
+    next_tick_ns_ = now_.mono_ns + kTickNs;
+    host_->tick(now_);
+    slabs_->trim();
+    update_gauges();
+}
+
+void Core::send_and_arm() {
+    // By index: serving one slot may queue another.
+    for (std::size_t i = 0; i < to_send_.size(); ++i) {
+        if (Connection* connection = connections_->at(to_send_[i])) connection->send_pending();
+    }
+    to_send_.clear();
+    for (std::size_t i = 0; i < to_arm_.size(); ++i) {
+        if (Connection* connection = connections_->at(to_arm_[i])) connection->arm_receive();
+    }
+    to_arm_.clear();
+}
+
+void Core::begin_drain() {
+    if (draining_) {
+        if (now_.mono_ns >= drain_deadline_ns_ && cut_off_ == 0 && connections_->open_count() > 0) {
+            cut_off_ = static_cast<int>(connections_->open_count());
+            connections_->for_each([](Connection& connection) { connection.abandon(); });
+        }
+        return;
+    }
+    draining_ = true;
+    drain_deadline_ns_ = now_.mono_ns + options_.config.server.shutdown_grace_s * kNsPerSecond;
+    acceptor_->stop();
+    connections_->for_each([](Connection& connection) { connection.drain(); });
+}
+
+bool Core::drained() {
+    const bool connections_done = connections_->open_count() == 0 && acceptor_->armed() == 0;
+    const bool storage_done = host_->outstanding() == 0 && waiting_requests_.empty() && done_first_ == nullptr;
+    if (connections_done && storage_done) return true;
+    if (!connections_done || now_.mono_ns < drain_deadline_ns_ + kAbandonGraceNs) return false;
+    cut_off_ += static_cast<int>(host_->outstanding());  // never acknowledged: their clients have been cut off
+    return true;
+}
+
+}  // namespace ringmx::server

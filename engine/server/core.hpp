@@ -1,0 +1,152 @@
+// Core: one thread, one ring, and everything a connection needs, shared with no other thread. docs/architecture.md has the
+// picture; the numbered rules of the loop stand above Core::run.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "admin/counters.hpp"
+#include "admin/core_log.hpp"
+#include "base/clock.hpp"
+#include "base/message_id.hpp"
+#include "config/config.hpp"
+#include "message/message.hpp"
+#include "message/trace.hpp"
+#include "policy/policy.hpp"
+#include "ring/buffer_ring.hpp"
+#include "ring/ring.hpp"
+#include "ring/timer_wheel.hpp"
+#include "server/acceptor.hpp"
+#include "server/connection.hpp"
+#include "server/connection_table.hpp"
+#include "storage/host.hpp"
+
+namespace ringmx::server {
+
+// What a core is made of and with; the engine fills it in. References outlive the core.
+struct CoreOptions {
+    unsigned index = 0;
+    int pin_to = -1;  // processor, or -1
+    const config::Config& config;
+    const smtp::SessionOptions& session;
+    std::vector<int> listeners;
+    std::uint32_t connections_max = 0;
+    std::size_t slab_bytes = 0;
+    admin::CoreCounters& counters;
+    admin::CoreLog& log;
+    std::unique_ptr<policy::Policy> policy;
+    // Called on the core's thread, with its ring and itself as the sink.
+    std::function<Result<std::unique_ptr<storage::Host>>(ring::Ring&, storage::StoreSink&)> make_host;
+};
+
+class Core final : public storage::StoreSink, public policy::Answers {
+   public:
+    explicit Core(CoreOptions options);
+    ~Core();
+
+    // --- any thread ---
+    void request_stop();  // async-signal-safe
+    int cut_off() const { return cut_off_; }  // after run(): what the drain's deadline left unfinished
+
+    // --- the core's thread ---
+    Status prepare();  // allocates everything; then run() serves until stopped
+    void run();
+    void release();    // frees what belongs to this thread: rings, buffers, the storage host
+
+    // --- for the core's connections ---
+    ring::Ring& ring() { return *ring_; }
+    ring::BufferRing& small_buffers() { return *small_buffers_; }
+    ring::BufferRing& large_buffers() { return *large_buffers_; }
+    ring::TimerWheel& timers() { return *timers_; }
+    SlabPool& slabs() { return *slabs_; }
+    MessagePool& messages() { return *messages_; }
+    policy::Policy& policy() { return *options_.policy; }
+    admin::CoreCounters& counters() { return options_.counters; }
+    admin::CoreLog& log() { return options_.log; }
+    const config::Config& config() const { return options_.config; }
+    const storage::BackendTraits& traits() const { return traits_; }
+    unsigned index() const { return options_.index; }
+    const Now& now() const { return now_; }
+    std::string_view date() { return date_.format(now_.wall_us); }
+    std::string_view hostname() const { return options_.session.hostname; }
+    MessageId next_id() { return ids_.next(now_.wall_us); }
+    std::int64_t timeout_ns(smtp::Stage stage) const;
+    bool streams() const { return traits_.streams; }
+    bool accepting() const { return host_->accepting() && waiting_requests_.size() < kRequestsWaitingMax; }
+
+    void submit(const storage::StoreRequest& request);
+    void queue_send(std::uint32_t slot) { to_send_.push_back(slot); }
+    void queue_arm(std::uint32_t slot) { to_arm_.push_back(slot); }
+    void queue_starved(std::uint32_t slot) { starved_.push_back(slot); }
+
+    // --- storage::StoreSink and policy::Answers: record, to be acted upon in the loop ---
+    void part_done(Message* message, Chunk* chunk, storage::StoreStatus status) override;
+    void message_done(Message* message, storage::StoreStatus status, std::string_view text) override;
+    void answer(policy::Ticket ticket, const Decision& decision) override;
+
+   private:
+    static constexpr std::size_t kRequestsWaitingMax = limits::store_queue_entries;
+
+    struct PolicyAnswer {
+        policy::Ticket ticket;
+        Decision decision;
+    };
+    struct SlotName {
+        std::uint32_t slot;
+        std::uint32_t generation;
+    };
+
+    void on_completion(const io_uring_cqe& cqe);
+    void on_accepted(const io_uring_cqe& cqe, const ring::UserData& name);
+    void on_received(const io_uring_cqe& cqe, const ring::UserData& name);
+    void arm_wake();
+    void serve_storage();
+    void serve_starved();
+    void serve_timers();
+    void tick();
+    void send_and_arm();
+    void update_gauges();
+    void begin_drain();
+    bool drained();
+    bool has_queued_work() const;
+    Connection* find(std::uint32_t slot, std::uint32_t generation);
+
+    CoreOptions options_;
+    std::unique_ptr<ring::Ring> ring_;
+    std::unique_ptr<ring::BufferRing> small_buffers_;
+    std::unique_ptr<ring::BufferRing> large_buffers_;
+    std::unique_ptr<ring::TimerWheel> timers_;
+    std::unique_ptr<SlabPool> slabs_;
+    std::unique_ptr<MessagePool> messages_;
+    std::unique_ptr<ConnectionTable> connections_;
+    std::unique_ptr<Acceptor> acceptor_;
+    std::unique_ptr<storage::Host> host_;
+    storage::BackendTraits traits_;
+    MessageIdGenerator ids_;
+    DateCache date_;
+    Now now_;
+    std::int64_t next_tick_ns_ = 0;
+
+    std::vector<std::uint32_t> to_send_;   // slots with replies to send at the end of this turn
+    std::vector<std::uint32_t> to_arm_;    // slots that may want a receive, once buffers are back
+    std::vector<std::uint32_t> starved_;   // slots that wait for memory
+    std::vector<SlotName> to_go_on_;       // connections whose part came back
+    std::vector<PolicyAnswer> answers_;
+    std::vector<storage::StoreRequest> waiting_requests_;  // the host's queue was full
+    Message* done_first_ = nullptr;        // messages that storage has given back, in order
+    Message* done_last_ = nullptr;
+
+    int wake_fd_ = -1;
+    std::uint64_t wake_value_ = 0;
+    bool wake_armed_ = false;
+    std::atomic<bool> stop_requested_{false};
+    bool draining_ = false;
+    std::int64_t drain_deadline_ns_ = 0;
+    int cut_off_ = 0;
+};
+
+}  // namespace ringmx::server

@@ -1,0 +1,259 @@
+#include "server/engine.hpp"
+
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "admin/counters.hpp"
+#include "admin/log.hpp"
+#include "admin/status.hpp"
+#include "policy/accept_policy.hpp"
+#include "ring/probe.hpp"
+#include "server/core.hpp"
+#include "server/listener.hpp"
+#include "server/memory_budget.hpp"
+#include "server/storage_setup.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+smtp::SessionOptions session_options(const config::Config& config) {
+    smtp::SessionOptions options;
+    options.hostname = config.server.hostname;
+    options.message_octets_max = config.smtp.message_bytes_max;
+    options.recipients_max = config.smtp.recipients_max;
+    options.messages_max = config.smtp.messages_max;
+    options.commands_max = config.smtp.commands_max;
+    options.errors_max = config.smtp.errors_max;
+    options.recipients_refused_max = config.smtp.recipients_refused_max;
+    options.received_headers_max = config.smtp.received_headers_max;
+    options.command_line_octets_max = config.smtp.command_line_octets_max;
+    return options;
+}
+
+admin::LogFilter log_filter(config::LogTransactions transactions) {
+    switch (transactions) {
+        case config::LogTransactions::all: return admin::LogFilter::all;
+        case config::LogTransactions::errors: return admin::LogFilter::errors;
+        case config::LogTransactions::none: return admin::LogFilter::none;
+    }
+    return admin::LogFilter::all;
+}
+
+// Every connection is a descriptor: the soft limit is raised to the hard one. Returns what holds then.
+std::uint64_t raise_file_limit() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+std::vector<int> allowed_processors() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    std::vector<int> processors;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return processors;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(static_cast<unsigned>(cpu), &set)) processors.push_back(cpu);
+    }
+    return processors;
+}
+
+Status check_kernel(std::string& summary) {
+    auto features = ring::probe_kernel();
+    if (!features) {
+        Error error = features.error();
+        error.code = start_error::io_uring_refused;
+        return error;
+    }
+    const std::vector<std::string> missing = features->missing();
+    if (!missing.empty()) {
+        std::string text = "this kernel's io_uring is not enough:";
+        for (const std::string& sentence : missing) text += "\n  " + sentence;
+        return Error{start_error::io_uring_refused, text};
+    }
+    summary = features->summary();
+    return ok_status();
+}
+
+}  // namespace
+
+struct Engine::State {
+    config::Config config;
+    smtp::SessionOptions session;
+    MemoryBudget budget;
+    std::unique_ptr<admin::Log> log;
+    ListenSockets listeners;
+    std::unique_ptr<StorageSetup> storage;
+    std::vector<std::unique_ptr<admin::CoreCounters>> counters;
+    std::vector<std::unique_ptr<Core>> cores;
+    std::vector<std::thread> threads;
+    std::unique_ptr<admin::StatusServer> status;
+    std::int64_t started_wall_us = 0;
+    int cut_off = 0;
+    bool joined = false;
+
+    Status open_shared(std::string& kernel);
+    Status start_cores();
+    std::string status_json() const;
+    void log_start(const std::string& kernel);
+    void join();
+};
+
+Status Engine::State::open_shared(std::string& kernel) {
+    if (Status kernel_status = check_kernel(kernel); !kernel_status) return kernel_status;
+    const unsigned core_count = config::cores_in_use(config);
+    auto divided = divide_memory(config.server, core_count, raise_file_limit());
+    if (!divided) return Error{start_error::bad_config, divided.error().message};
+    budget = *divided;
+
+    auto opened = admin::Log::open({config.log.path, log_filter(config.log.transactions), core_count});
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+    auto sockets = ListenSockets::open(config.server.listen, core_count);
+    if (!sockets) return sockets.error();
+    listeners = std::move(*sockets);
+    auto setup = StorageSetup::open(config, core_count, *log);
+    if (!setup) return setup.error();
+    storage = std::move(*setup);
+    return ok_status();
+}
+
+Status Engine::State::start_cores() {
+    auto tables = policy::AcceptTables::load(config.accept.domains, config.accept.recipients_path);
+    if (!tables) return Error{start_error::bad_config, tables.error().message};
+
+    const std::vector<int> processors = allowed_processors();
+    const bool pin = config.server.pin && budget.cores <= processors.size();
+    std::vector<std::future<Status>> ready;
+    for (unsigned index = 0; index < budget.cores; ++index) {
+        counters.push_back(std::make_unique<admin::CoreCounters>());
+        CoreOptions options{.index = index,
+                            .pin_to = pin ? processors[index] : -1,
+                            .config = config,
+                            .session = session,
+                            .listeners = listeners.of_core(index),
+                            .connections_max = budget.connections_per_core,
+                            .slab_bytes = budget.slab_bytes_per_core,
+                            .counters = *counters.back(),
+                            .log = log->core(index),
+                            .policy = std::make_unique<policy::AcceptPolicy>(*tables),
+                            .make_host = [this, index](ring::Ring& ring, storage::StoreSink& sink) {
+                                return storage->make_host(index, ring, sink);
+                            }};
+        cores.push_back(std::make_unique<Core>(std::move(options)));
+        std::promise<Status> promise;
+        ready.push_back(promise.get_future());
+        threads.emplace_back([core = cores.back().get(), told = std::move(promise)]() mutable {
+            Status prepared = core->prepare();
+            const bool ok = prepared.ok();
+            told.set_value(std::move(prepared));
+            if (ok) core->run();
+            core->release();
+        });
+    }
+    Status result = ok_status();
+    for (auto& one : ready) {
+        Status status_of_one = one.get();
+        if (!status_of_one && result.ok()) result = status_of_one;
+    }
+    return result;
+}
+
+void Engine::State::log_start(const std::string& kernel) {
+    for (const std::string& warning : config::warnings(config)) {
+        log->event(admin::LogLevel::warning, "config", warning);
+    }
+    std::string listening;
+    for (const std::string& address : config.server.listen) listening += (listening.empty() ? "" : " ") + address;
+    log->event(admin::LogLevel::info, "start", "serving",
+               {{"listen", listening},
+                {"hostname", config.server.hostname},
+                {"cores", std::to_string(budget.cores)},
+                {"connections_per_core", std::to_string(budget.connections_per_core)},
+                {"message_memory_per_core", std::to_string(budget.slab_bytes_per_core)},
+                {"backend", config::to_string(config.storage.backend)},
+                {"durability", config::to_string(config::durability_given(config.storage.backend))},
+                {"storage_host", storage->behind_workers() ? "worker" : "core"},
+                {"kernel", kernel}});
+}
+
+std::string Engine::State::status_json() const {
+    std::vector<const admin::CoreCounters*> views;
+    for (const auto& one : counters) views.push_back(one.get());
+    const std::int64_t uptime_s = (read_clock().wall_us - started_wall_us) / kUsPerSecond;
+    std::string json = "{\"version\":\"" RINGMX_VERSION "\",\"uptime_s\":" + std::to_string(uptime_s) +
+                       ",\"total\":" + admin::counters_json_total(views) + ",\"cores\":[";
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        if (i != 0) json += ',';
+        json += admin::counters_json(*views[i]);
+    }
+    return json + "]}";
+}
+
+void Engine::State::join() {
+    if (joined) return;
+    joined = true;
+    for (std::thread& thread : threads) thread.join();
+    for (const auto& core : cores) cut_off += core->cut_off();
+    status.reset();
+    if (storage) storage->stop();
+    if (!log) return;
+    log->event(admin::LogLevel::info, "stop", cut_off == 0 ? "drained" : "the deadline of the drain has passed",
+               {{"cut_off", std::to_string(cut_off)}});
+    log->stop();
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config) {
+    auto state = std::make_unique<State>();
+    state->config = config;
+    state->session = session_options(state->config);
+    state->session.hostname = state->config.server.hostname;
+    state->started_wall_us = read_clock().wall_us;
+
+    std::string kernel;
+    if (Status status = state->open_shared(kernel); !status) return status.error();
+    if (Status status = state->start_cores(); !status) {
+        for (const auto& core : state->cores) core->request_stop();
+        for (std::thread& thread : state->threads) thread.join();
+        state->storage->stop();
+        return status.error();
+    }
+    state->log_start(kernel);
+    std::unique_ptr<Engine> engine(new Engine(std::move(state)));
+    if (!config.admin.socket.empty()) {
+        auto status = admin::StatusServer::start(config.admin.socket, [raw = engine->state_.get()] {
+            return raw->status_json();
+        });
+        if (!status) return status.error();
+        engine->state_->status = std::move(*status);
+    }
+    return engine;
+}
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Engine::~Engine() {
+    request_stop();
+    wait();
+}
+
+void Engine::request_stop() {
+    for (const auto& core : state_->cores) core->request_stop();
+}
+
+void Engine::reopen_log() { state_->log->reopen(); }
+
+void Engine::wait() { state_->join(); }
+
+int Engine::cut_off() const { return state_->cut_off; }
+
+std::string Engine::status_json() const { return state_->status_json(); }
+
+}  // namespace ringmx::server

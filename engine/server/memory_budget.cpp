@@ -1,0 +1,51 @@
+#include "server/memory_budget.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "base/limits.hpp"
+#include "server/connection.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+constexpr std::size_t kProcessBytes = 20 * kMiB;  // program, libraries, allocator, log and admin threads; measured 9 to 14
+constexpr std::size_t kRingBytes = 2 * kMiB;      // submission and completion queues
+constexpr std::size_t kSlabBytesMin = 8 * kMiB;   // per core: below this a server cannot take one large message well
+constexpr std::uint64_t kFilesReserved = 256;     // descriptors for everything but connections
+
+// A connection's own object, its timer, its places in the core's lists, and a message object.
+constexpr std::size_t kConnectionBytes = sizeof(Connection) + 64 + sizeof(Message);
+
+constexpr std::size_t core_fixed_bytes() {
+    return kRingBytes + limits::receive_buffers_small * limits::receive_buffer_small_bytes +
+           limits::receive_buffers_large * limits::receive_buffer_large_bytes +
+           (limits::spool_batches_in_flight + 2) * limits::spool_batch_bytes_max + limits::log_ring_bytes +
+           limits::store_queue_entries * 2 * 64;
+}
+
+}  // namespace
+
+Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores, std::uint64_t files_max) {
+    MemoryBudget budget;
+    budget.cores = cores;
+    budget.fixed_bytes = kProcessBytes + cores * core_fixed_bytes();
+    const std::uint64_t least = budget.fixed_bytes + cores * kSlabBytesMin * 4 / 3;
+    if (server.memory_bytes < least) {
+        return Error{0, "server.memory: " + std::to_string(cores) + " cores need at least " +
+                            std::to_string((least + kMiB - 1) / kMiB) + "MiB"};
+    }
+    const std::uint64_t rest = server.memory_bytes - budget.fixed_bytes;
+    std::uint64_t connections = files_max > 2 * kFilesReserved ? files_max - kFilesReserved : files_max / 2;
+    if (server.connections_max != 0) connections = std::min<std::uint64_t>(connections, server.connections_max);
+    connections = std::min<std::uint64_t>(connections, rest / 4 / kConnectionBytes);
+    const std::uint64_t per_core = std::max<std::uint64_t>((connections + cores - 1) / cores, 1);
+    budget.connections_per_core =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(per_core, limits::connections_per_core_max));
+    budget.slab_bytes_per_core = (rest - budget.connections_per_core * cores * kConnectionBytes) / cores;
+    return budget;
+}
+
+}  // namespace ringmx::server

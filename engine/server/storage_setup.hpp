@@ -1,0 +1,32 @@
+// Storage as the configuration wants it: opened once for the server, then one host for each core.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "admin/log.hpp"
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "ring/ring.hpp"
+#include "storage/host.hpp"
+
+namespace ringmx::server {
+
+class StorageSetup {
+   public:
+    virtual ~StorageSetup() = default;
+
+    // Opens and locks what is shared, recovers what an earlier run left, starts the workers. Blocks. Errors carry
+    // start_error codes.
+    static Result<std::unique_ptr<StorageSetup>> open(const config::Config& config, unsigned cores, admin::Log& log);
+
+    // On the thread of core `core`, with its ring and its sink, at most once for each core.
+    virtual Result<std::unique_ptr<storage::Host>> make_host(unsigned core, ring::Ring& ring,
+                                                             storage::StoreSink& sink) = 0;
+    // After every core has ended: stops workers, closes backends.
+    virtual void stop() = 0;
+    virtual bool behind_workers() const = 0;
+};
+
+}  // namespace ringmx::server
