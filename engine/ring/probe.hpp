@@ -26,8 +26,8 @@ struct KernelFeatures {
     std::string summary() const;  // one line for the log: "6.18.44: single_issuer defer_taskrun ..."
 };
 
-// Probes on throw-away rings (a few milliseconds). The error of a refused io_uring says why and what to change:
-// EPERM: seccomp or kernel.io_uring_disabled; ENOSYS: kernel without it; ENOMEM: memlock limit.
+// Probes on throw-away rings (a few milliseconds). The error of a refused io_uring says why and what to
+// change: EPERM: seccomp or kernel.io_uring_disabled; ENOSYS: kernel without it; ENOMEM: memlock limit.
 Result<KernelFeatures> probe_kernel();
 
 }  // namespace ringmx::ring

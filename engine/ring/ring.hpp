@@ -1,10 +1,10 @@
 // Ring: one thread's io_uring. Set up for a loop that enters the kernel once per turn to submit and to wait.
 //
-// Created and used by one thread (SINGLE_ISSUER, DEFER_TASKRUN where the kernel has them). liburing sets it up and
-// prepares requests; the wait is our own call, because the minimum wait of newer kernels has no place in liburing 2.3.
+// Created, used and destroyed on one thread (SINGLE_ISSUER, DEFER_TASKRUN where the kernel has them): create
+// it on the thread that runs the loop. It may be destroyed on another thread once its own has ended. liburing
+// sets it up and prepares requests; the wait is our own call, because the minimum wait of newer kernels has
+// no place in liburing 2.3.
 #pragma once
-
-#include <liburing.h>
 
 #include <array>
 #include <cstdint>
@@ -12,12 +12,15 @@
 #include <span>
 #include <string>
 
+#include <liburing.h>
+
 #include "base/result.hpp"
 
 namespace ringmx::ring {
 
 // user_data of every request: what it was (op), for whom (slot), and which life of that slot (generation). A
-// completion whose generation is not the slot's present one is stale: its resources are returned, nothing else.
+// completion whose generation is not the slot's present one is stale: its resources are returned, nothing
+// else.
 struct UserData {
     std::uint8_t op = 0;
     std::uint32_t slot = 0;        // 24 bits
@@ -37,11 +40,11 @@ constexpr std::uint8_t kHandlerOp = 0x80;
 
 // A user of somebody else's ring: a storage backend on a core's ring, say. Called on the ring's thread.
 class CompletionHandler {
-   public:
+ public:
     // `payload` is what the request's user_data carried in its lower 56 bits.
     virtual void on_completion(std::uint64_t payload, std::int32_t result, std::uint32_t flags) = 0;
 
-   protected:
+ protected:
     ~CompletionHandler() = default;
 };
 
@@ -52,16 +55,16 @@ struct RingOptions {
 };
 
 struct RingCounters {
-    std::uint64_t enters = 0;        // system calls
+    std::uint64_t enters = 0;  // system calls
     std::uint64_t submitted = 0;
     std::uint64_t completions = 0;
-    std::uint64_t overflows = 0;     // times the completion queue had overflowed
-    std::uint64_t busy = 0;          // EBUSY/EAGAIN from enter: reap first, then submit
-    std::uint64_t queue_full = 0;    // the submission queue was full in mid-loop: an extra enter
+    std::uint64_t overflows = 0;   // times the completion queue had overflowed
+    std::uint64_t busy = 0;        // EBUSY/EAGAIN from enter: reap first, then submit
+    std::uint64_t queue_full = 0;  // the submission queue was full in mid-loop: an extra enter
 };
 
 class Ring {
-   public:
+ public:
     static Result<std::unique_ptr<Ring>> create(const RingOptions& options);
     ~Ring();
     Ring(const Ring&) = delete;
@@ -72,42 +75,51 @@ class Ring {
     // Room for `count` requests that must stay in one submission (links).
     void reserve(std::uint32_t count);
 
-    // Submits everything and waits for at least one completion, at most `timeout_ns` (0: does not wait; negative: no
-    // timeout). Where the kernel can (6.12), `batch` > 1 waits up to `batch_wait_us` for that many. Returns 0 or -errno
-    // for errors that need a person; interruptions, timeouts and busy are normal and return 0.
+    // Submits everything and waits for at least one completion, at most `timeout_ns` (0: does not wait;
+    // negative: no timeout). Where the kernel can (6.12), `batch` > 1 waits up to `batch_wait_us` for that
+    // many. Returns 0 or -errno for errors that need a person; interruptions, timeouts and busy are normal
+    // and return 0.
     int enter(std::int64_t timeout_ns, std::uint32_t batch = 1, std::uint32_t batch_wait_us = 0);
 
-    // Calls f(const io_uring_cqe&) for every completion that is ready, in order, including those that f's requests do
-    // not add to; dispatches handlers' completions itself. Returns how many.
+    // Calls f(const io_uring_cqe&) for every completion that is ready at the call, in order; dispatches
+    // handlers' completions itself. Returns how many. Each completion is copied and its place given back to
+    // the kernel before f sees it, so f may make requests at will (a full submission queue enters the
+    // kernel). f must not call reap().
     template <typename F>
     unsigned reap(F&& f) {
-        unsigned count = 0;
-        unsigned head = 0;
-        io_uring_cqe* cqe = nullptr;
-        io_uring_for_each_cqe(&ring_, head, cqe) {
-            ++count;
-            const auto op = static_cast<std::uint8_t>(cqe->user_data >> 56);
+        io_uring_cq& cq = ring_.cq;
+        const unsigned first = *cq.khead;
+        const unsigned tail = io_uring_smp_load_acquire(cq.ktail);
+        for (unsigned head = first; head != tail;) {
+            const io_uring_cqe cqe = cq.cqes[head & cq.ring_mask];
+            io_uring_smp_store_release(cq.khead, ++head);
+            const auto op = static_cast<std::uint8_t>(cqe.user_data >> 56);
             if (op >= kHandlerOp) {
-                dispatch(op, *cqe);
+                dispatch(op, cqe);
             } else {
-                f(static_cast<const io_uring_cqe&>(*cqe));
+                f(cqe);
             }
         }
-        io_uring_cq_advance(&ring_, count);
-        counters_.completions += count;
-        return count;
+        counters_.completions += tail - first;
+        return tail - first;
     }
 
     // Registers a handler; returns the tag to be or-ed into user_data (its op in the top 8 bits). At most 16.
     std::uint64_t add_handler(CompletionHandler& handler);
+    // Completions with this tag are dropped from now on (their buffers are the handler's business). Tags are
+    // not reused.
+    void remove_handler(std::uint64_t tag);
 
     bool has_completions() const { return io_uring_cq_ready(&ring_) != 0; }
     int fd() const { return ring_.ring_fd; }
     io_uring* raw() { return &ring_; }
     const RingCounters& counters() const { return counters_; }
 
-   private:
+ private:
     Ring() = default;
+    void choose_enter();
+    unsigned publish();
+    void submit_now();
     void dispatch(std::uint8_t op, const io_uring_cqe& cqe);
 
     io_uring ring_{};
@@ -115,6 +127,9 @@ class Ring {
     std::uint32_t handler_count_ = 0;
     bool open_ = false;
     bool min_wait_ = false;
+    unsigned enter_flags_ = 0;     // of every io_uring_enter
+    unsigned wait_flags_ = 0;      // of those that wait
+    const void* owner_ = nullptr;  // names the thread that created it
     RingCounters counters_;
 };
 

@@ -1,0 +1,40 @@
+// The kernel's io_uring constants that liburing 2.3 (Debian 12) does not know yet. Each is guarded, so a
+// newer liburing's own definition wins; a field that it lacks is named here by the place it has in the older
+// structure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <liburing.h>
+
+#ifndef IORING_FEAT_MIN_TIMEOUT
+#define IORING_FEAT_MIN_TIMEOUT (1U << 15)  // 6.12
+#endif
+#ifndef IORING_FEAT_NO_IOWAIT
+#define IORING_FEAT_NO_IOWAIT (1U << 17)  // 6.15
+#endif
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7)  // 6.15
+#endif
+
+namespace ringmx::ring::uapi {
+
+// struct io_uring_getevents_arg as of 6.12: what was padding carries the minimum wait.
+struct WaitArgument {
+    std::uint64_t sigmask = 0;
+    std::uint32_t sigmask_bytes = 0;
+    std::uint32_t min_wait_us = 0;
+    std::uint64_t timespec = 0;  // address of a __kernel_timespec; 0: no timeout
+};
+static_assert(sizeof(WaitArgument) == sizeof(io_uring_getevents_arg));
+static_assert(offsetof(WaitArgument, timespec) == offsetof(io_uring_getevents_arg, ts));
+
+// liburing's internal flag (io_uring::int_flags): enter_ring_fd is an index from io_uring_register_ring_fd.
+constexpr unsigned kRegisteredRingFd = 1;
+
+// io_uring_enter(2) itself. Returns what it submitted, or -errno.
+int enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
+          const WaitArgument* argument);
+
+}  // namespace ringmx::ring::uapi
