@@ -25,6 +25,7 @@ namespace {
 constexpr std::int64_t kClientDeadlineMs = 2000;    // for a request, and for taking its answer
 constexpr std::size_t kAnswerBytesMax = 16u << 20;  // what a client believes of a server
 constexpr int kBacklog = 16;
+constexpr int kPauseMs = 50;
 
 Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address{};
@@ -177,7 +178,10 @@ void StatusServer::run() {
         if (poll(fds.data(), fds.size(), -1) < 0) continue;
         if (fds[1].revents != 0) return;
         const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-        if (client < 0) continue;
+        if (client < 0) {
+            poll(nullptr, 0, kPauseMs);  // out of descriptors: the client stays in the backlog
+            continue;
+        }
         serve(client);
         close(client);
     }

@@ -22,10 +22,10 @@ void check_memory(const Config& config, std::vector<Finding>& findings) {
     const std::uint64_t cores = cores_in_use(config);
     const std::uint64_t least = kMemoryProcessBytesMin + cores * kMemoryPerCoreBytesMin;
     if (config.server.memory_bytes >= least) return;
-    findings.push_back(
-        {"server.memory", quote(format_size(config.server.memory_bytes)) + " is too little for " +
-                              std::to_string(cores) + " cores; give at least " + quote(format_size(least)) +
-                              " (" + format_size(kMemoryPerCoreBytesMin) + " each) or fewer server.cores"});
+    findings.push_back({"server.memory", quote(format_size(config.server.memory_bytes)) +
+                                             " is too little for " + std::to_string(cores) +
+                                             " cores; give at least " + quote(format_size(least)) +
+                                             " or fewer server.cores"});
 }
 
 void check_durability(const Config& config, std::vector<Finding>& findings) {
