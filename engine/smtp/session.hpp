@@ -100,6 +100,7 @@ class Session {
     Stage stage() const;
     bool in_mail_data() const;           // between 354 (or the first BDAT) and the reply to the message
     bool in_transaction() const;
+    bool quit() const;                   // closed by the client's QUIT: nothing more is to come from it
     // Octets of mail data known to come (rest of a BDAT chunk), 0 if unknown.
     std::uint64_t body_octets_expected() const;
 
