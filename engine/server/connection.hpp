@@ -107,6 +107,7 @@ class Connection final : public smtp::Handler {
     Decision submit_message();
     void stream_full_chunks();
     void refuse_message(const Reply& reply);
+    void drop_message();
     void log_outcome(const Reply& reply, bool stored);
     void log_violation(std::string_view rule, const Reply& reply);
     std::string_view client_name() const;

@@ -277,7 +277,7 @@ Decision Connection::submit_message() {
 void Connection::refuse_message(const Reply& reply) {
     core_.counters().messages_refused.add(1);
     log_outcome(reply, false);
-    on_abort();
+    drop_message();
 }
 
 // Storage has answered for message_; it is ours again.
@@ -341,10 +341,14 @@ void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answ
 }
 
 void Connection::on_abort() {
-    if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
-    kept_envelope_ = nullptr;
     if (message_ == nullptr) return;
     core_.counters().messages_aborted.add(1);
+    drop_message();
+}
+
+void Connection::drop_message() {
+    if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
+    kept_envelope_ = nullptr;
     if (question_ == Question::store) {
         message_->orphaned = true;  // with storage, beyond recall; released when it comes back
     } else if (message_->parts_submitted > 0) {

@@ -20,6 +20,7 @@ constexpr std::int64_t kTickNs = 250 * kNsPerMs;
 constexpr std::int64_t kAbandonGraceNs = 10 * kNsPerSecond;  // for storage to give messages back after the deadline
 constexpr unsigned kStorageRounds = 4;  // replies may bring new messages within one turn; then the next turn serves them
 constexpr std::uint32_t kSpareSlots = 16;
+constexpr std::size_t kTrimBytesMax = std::size_t{4} << 20;  // given back to the system per tick, of what nobody needed
 
 constexpr std::uint16_t kSmallGroup = 0;
 constexpr std::uint16_t kLargeGroup = 1;
@@ -324,7 +325,7 @@ void Core::serve_timers() {
 void Core::tick() {
     next_tick_ns_ = now_.mono_ns + kTickNs;
     host_->tick(now_);
-    slabs_->trim();
+    slabs_->trim(kTrimBytesMax);
     update_gauges();
 }
 
@@ -355,6 +356,10 @@ void Core::begin_drain() {
 }
 
 bool Core::drained() {
+    if (listening_ && acceptor_->armed() == 0) {
+        listening_ = false;
+        options_.stop_listening();
+    }
     const bool connections_done = connections_->open_count() == 0 && acceptor_->armed() == 0;
     const bool storage_done = host_->outstanding() == 0 && waiting_requests_.empty() && done_first_ == nullptr;
     if (connections_done && storage_done) return true;

@@ -34,6 +34,7 @@ struct CoreOptions {
     const config::Config& config;
     const smtp::SessionOptions& session;
     std::vector<int> listeners;
+    std::function<void()> stop_listening;  // closes them; called once no accept is armed any more
     std::uint32_t connections_max = 0;
     std::size_t slab_bytes = 0;
     admin::CoreCounters& counters;
@@ -145,6 +146,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     bool wake_armed_ = false;
     std::atomic<bool> stop_requested_{false};
     bool draining_ = false;
+    bool listening_ = true;
     std::int64_t drain_deadline_ns_ = 0;
     int cut_off_ = 0;
 };

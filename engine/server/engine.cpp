@@ -139,6 +139,7 @@ Status Engine::State::start_cores() {
                             .config = config,
                             .session = session,
                             .listeners = listeners.of_core(index),
+                            .stop_listening = [this, index] { listeners.close_core(index); },
                             .connections_max = budget.connections_per_core,
                             .slab_bytes = budget.slab_bytes_per_core,
                             .counters = *counters.back(),
