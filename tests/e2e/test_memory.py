@@ -1,0 +1,64 @@
+"""A thousand clients that send 20 MiB each, slowly and all at once, under a budget of 256 MiB: everyone is served or told
+to come back, and the process never exceeds the budget."""
+
+import collections
+import shutil
+import time
+
+import harness
+from harness import SCRATCH, Server, TestCase, raise_file_limit, scaled
+from load import Fleet, Reply, Send
+
+MIB = 1 << 20
+BUDGET_MIB = 256
+LIMIT_S = 400
+
+
+def sender(body, piece, interval_s):
+    """One message; returns the code that decided over it: 250, or the first 4xx or 5xx."""
+    for octets, wanted in ((None, 220), (b"EHLO client.test\r\n", 250), (b"MAIL FROM:<a@client.test>\r\n", 250),
+                           (b"RCPT TO:<user@example.com>\r\n", 250), (b"DATA\r\n", 354)):
+        if octets:
+            yield Send(octets)
+        code, _ = yield Reply()
+        if code != wanted:
+            return code
+    early = yield Send(body, piece, interval_s)
+    code, _ = early or (yield Reply())
+    return code
+
+
+class MemoryBudget(TestCase):
+    def test_a_thousand_large_messages_at_once_stay_within_the_budget(self):
+        clients, size = scaled(1000, 60), scaled(20 * MIB, 2 * MIB)
+        SCRATCH.mkdir(parents=True, exist_ok=True)
+        room = int(shutil.disk_usage(SCRATCH).free * 0.8) - 2048 * MIB
+        size = min(size, room // clients)
+        self.assertGreater(size, MIB, "too little disk for this test")
+        raise_file_limit(clients + 500)
+        line = b"x" * 76 + b"\r\n"
+        body = b"Subject: large\r\n\r\n" + line * (size // len(line)) + b".\r\n"
+        with Server({"server": {"memory": f"{BUDGET_MIB}MiB"}, "storage.spool": {"segment_size": "64MiB"}},
+                    files_max=clients + 500) as server:
+            fleet = Fleet(server.port)
+            started = time.monotonic()
+            for _ in range(clients):
+                fleet.add(sender(body, size // 80, 0.25))
+            in_time = fleet.run_until(lambda: fleet.open == 0, LIMIT_S)
+            seconds = time.monotonic() - started
+            codes = collections.Counter(str(result) for result in fleet.results())
+            fleet.close()
+            peak_mib = server.memory_kib("VmHWM") / 1024
+            print(f"{clients} x {size / MIB:.1f} MiB in {seconds:.0f} s: {dict(codes)}, peak {peak_mib:.0f} MiB ...",
+                  end=" ", flush=True)
+            self.assertTrue(in_time, f"{fleet.open} clients without an answer after {LIMIT_S} s")
+            self.assertEqual([code for code in codes if code != "250" and not code.startswith("4")], [])
+            self.assertGreater(codes["250"], 0)
+            if not harness.SANITIZED:
+                self.assertLessEqual(peak_mib, BUDGET_MIB)
+            entries = server.listing()
+            self.assertEqual(len(entries), codes["250"])
+            self.assertTrue(all(entry["size"] > len(body) for entry in entries))
+            for entry in entries[::max(1, len(entries) // 3)]:
+                stored = server.spool("cat", entry["id"])
+                self.assert_same_bytes(harness.without_trace(stored), body[:-3])

@@ -1,0 +1,193 @@
+"""The stages of tools/test. Each returns a Tally; what went wrong is in build/test-logs/STAGE*.log."""
+
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+
+from process import BUILD, LOGS, ROOT, run, tail
+from results import Tally, from_ctest, from_e2e
+
+BUILD_S_MAX = 1500
+CTEST_S_MAX = 1500
+E2E_S_MAX = 1500
+CRASH_S_MAX = 1500
+
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+def failed(name, log):
+    print(f"--- {name}: end of {log.relative_to(ROOT)}\n{tail(log)}\n---", flush=True)
+    return Tally(failures=[name])
+
+
+def fixed_addresses():
+    """Prefix that turns off address randomisation: ThreadSanitizer of gcc 12 cannot map its shadow under much of it."""
+    command = ["setarch", os.uname().machine, "-R"]
+    try:
+        allowed = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except FileNotFoundError:
+        return []
+    return command if allowed else []
+
+
+def build(preset, log, targets=()):
+    env = {"CMAKE_CXX_COMPILER_LAUNCHER": "ccache"} if shutil.which("ccache") else {}
+    if run(["cmake", "--preset", preset], log, BUILD_S_MAX, env) != 0:
+        return False
+    chosen = ["--target", *targets] if targets else []
+    return run(["cmake", "--build", "--preset", preset, *chosen], log, BUILD_S_MAX, env) == 0
+
+
+def ctest(stage, preset, prefix=()):
+    """Runs every registered test of a preset and counts what their reports say."""
+    log = LOGS / f"{stage}-ctest.log"
+    reports = LOGS / f"{stage}-gtest"
+    junit = LOGS / f"{stage}-ctest.xml"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir(parents=True)
+    junit.unlink(missing_ok=True)
+    env = {**SANITIZER_ENV, "GTEST_OUTPUT": f"json:{reports}/", "CTEST_OUTPUT_ON_FAILURE": "1"}
+    status = run([*prefix, "ctest", "--test-dir", BUILD / preset, "-j", os.cpu_count(), "--no-tests=error",
+                  "--output-junit", junit], log, CTEST_S_MAX, env)
+    if not junit.exists():
+        return failed(f"{stage}: ctest", log)
+    tally = from_ctest(junit, reports)
+    if tally.failures or status != 0:
+        shown = failed(f"{stage}: ctest", log)
+        if not tally.failures:
+            return shown
+    return tally
+
+
+def end_to_end(stage, preset, folder, options=(), prefix=(), timeout_s=E2E_S_MAX):
+    """Runs the tests of tests/FOLDER against the programs of a preset."""
+    log = LOGS / f"{stage}-{folder}.log"
+    report = LOGS / f"{stage}-{folder}.json"
+    report.unlink(missing_ok=True)
+    env = {**SANITIZER_ENV, "RINGMX_BIN": str(BUILD / preset / "bin")}
+    status = run([*prefix, "/usr/bin/python3", "tests/e2e", "--suite", folder, "--report", report, *options],
+                 log, timeout_s, env)
+    if not report.exists():
+        return failed(f"{stage}: {folder}", log)
+    tally = from_e2e(report)
+    if tally.failures:
+        failed(f"{stage}: {folder}", log)
+    elif status != 0:
+        return failed(f"{stage}: {folder}", log)
+    return tally
+
+
+def stage_format(_options):
+    """clang-format over every tracked C++ file."""
+    log = LOGS / "format.log"
+    listed = subprocess.run(["git", "ls-files", "*.cpp", "*.hpp", "*.h"], cwd=ROOT, capture_output=True, text=True,
+                            check=False)
+    files = [name for name in listed.stdout.split() if (ROOT / name).exists()]
+    if not files:
+        return Tally(failures=["format: git lists no C++ files"])
+    if run(["clang-format-14", "--dry-run", "--Werror", *files], log, 300) != 0:
+        return failed("format", log)
+    return Tally(passed=1)
+
+
+def stage_release(_options):
+    """The release preset (gcc): unit tests, golden dialogues, known inputs of the fuzz targets."""
+    log = LOGS / "release-build.log"
+    return ctest("release", "release") if build("release", log) else failed("release: build", log)
+
+
+def stage_asan(_options):
+    """Everything again under AddressSanitizer and UndefinedBehaviorSanitizer, with a short end-to-end run."""
+    log = LOGS / "asan-build.log"
+    if not build("asan", log):
+        return failed("asan: build", log)
+    tally = ctest("asan", "asan", fixed_addresses())
+    tally.add(end_to_end("asan", "asan", "e2e", ["--short", "--sanitized"], fixed_addresses()))
+    return tally
+
+
+def stage_tsan(_options):
+    """Everything again under ThreadSanitizer, with a short end-to-end run."""
+    log = LOGS / "tsan-build.log"
+    if not build("tsan", log):
+        return failed("tsan: build", log)
+    tally = ctest("tsan", "tsan", fixed_addresses())
+    tally.add(end_to_end("tsan", "tsan", "e2e", ["--short", "--sanitized"], fixed_addresses()))
+    return tally
+
+
+def stage_clang(_options):
+    """The same sources with clang, warnings as errors."""
+    log = LOGS / "clang-build.log"
+    return ctest("clang", "clang") if build("clang", log) else failed("clang: build", log)
+
+
+def fuzz_targets():
+    listed = subprocess.run(["ninja", "-C", str(BUILD / "fuzz"), "-t", "targets", "all"], cwd=ROOT, capture_output=True,
+                            text=True, check=False).stdout
+    return sorted(set(re.findall(r"^(fuzz_[a-z0-9_]+): phony", listed, re.M)))
+
+
+def fuzz_one(name, seconds):
+    log = LOGS / f"{name}.log"
+    log.unlink(missing_ok=True)
+    found = BUILD / "fuzz-corpus" / name
+    found.mkdir(parents=True, exist_ok=True)
+    seeds = ROOT / "tests" / "fuzz" / "corpus" / name.removeprefix("fuzz_")
+    status = run([BUILD / "fuzz" / "bin" / name, f"-max_total_time={seconds}", "-print_final_stats=1",
+                  f"-artifact_prefix={LOGS}/{name}-", found, seeds], log, seconds + 300, SANITIZER_ENV)
+    executed = re.search(r"number_of_executed_units:\s*(\d+)", log.read_text(errors="replace"))
+    if status != 0 or not executed or int(executed.group(1)) == 0:
+        return failed(name, log)
+    return Tally(passed=1)
+
+
+def stage_fuzz(_options):
+    """Every libFuzzer target for a minute (RINGMX_FUZZ_SECONDS), one on each core."""
+    seconds = int(os.environ.get("RINGMX_FUZZ_SECONDS", "60"))
+    log = LOGS / "fuzz-build.log"
+    if not build("fuzz", log, ["help"]):
+        return failed("fuzz: configure", log)
+    targets = fuzz_targets()
+    if not targets or not build("fuzz", log, targets):
+        return failed("fuzz: build", log)
+    tally = Tally()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(lambda name: fuzz_one(name, seconds), targets):
+            tally.add(result)
+    return tally
+
+
+def stage_e2e(options):
+    """The release programs with real clients: swaks, curl, smtplib, smtp-source, Postfix; limits, full disk, drain."""
+    log = LOGS / "e2e-build.log"
+    if not build("release", log, ["ringmx", "ringmxctl"]):
+        return failed("e2e: build", log)
+    return end_to_end("e2e", "release", "e2e", ["--short"] if options.quick else [])
+
+
+def stage_crash(_options):
+    """kill -9 under load, again and again (RINGMX_CRASH_CYCLES, default 100): what was acknowledged is there."""
+    log = LOGS / "crash-build.log"
+    if not build("release", log, ["ringmx", "ringmxctl"]):
+        return failed("crash: build", log)
+    return end_to_end("crash", "release", "crash", timeout_s=CRASH_S_MAX)
+
+
+STAGES = {
+    "format": stage_format,
+    "release": stage_release,
+    "asan": stage_asan,
+    "tsan": stage_tsan,
+    "clang": stage_clang,
+    "fuzz": stage_fuzz,
+    "e2e": stage_e2e,
+    "crash": stage_crash,
+}
+QUICK = ("format", "release", "e2e")
