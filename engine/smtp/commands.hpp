@@ -11,7 +11,8 @@ namespace ringmx::smtp {
 enum class BodyType : std::uint8_t { seven_bit, eight_bit_mime, binary_mime };
 enum class DsnReturn : std::uint8_t { unspecified, full, headers };
 
-// A mailbox or a null path, without angle brackets and without source route (accepted and dropped, RFC 5321 §C).
+// A mailbox or a null path, without angle brackets and without source route (accepted and dropped, RFC 5321
+// §C).
 struct Path {
     std::string_view address;     // "local@domain", "postmaster" for <postmaster>, "" for <>
     std::string_view local_part;  // as given, quotes included
@@ -35,15 +36,15 @@ struct MailCommand {
 
 struct RcptCommand {
     Path forward_path;
-    std::string_view orcpt;        // "addr-type;xtext" as given; empty: none
-    std::uint8_t notify = 0;       // bits: 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY; 0: none given
+    std::string_view orcpt;   // "addr-type;xtext" as given; empty: none
+    std::uint8_t notify = 0;  // bits: 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY; 0: none given
 };
 
 enum class DataKind : std::uint8_t { data, bdat };
 
 // What is known of the mail data when it has ended.
 struct DataFacts {
-    std::uint64_t octets = 0;   // as stored, dot stuffing removed, without the terminator
+    std::uint64_t octets = 0;  // as stored, dot stuffing removed, without the terminator
     std::uint64_t bare_lf = 0;
     std::uint64_t bare_cr = 0;
     std::uint64_t nul = 0;

@@ -1,0 +1,179 @@
+// Command lines: from input to verbs, the order of commands, and every command but BDAT. RFC 5321 §4.1.1,
+// §4.1.4.
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "smtp/session.hpp"
+
+namespace ringmx::smtp {
+
+namespace {
+
+constexpr Reply kOk{250, {2, 0, 0}, "OK"};
+constexpr Reply kBye{221, {2, 0, 0}, "Bye"};
+constexpr Reply kCannotVerify{252, {2, 0, 0}, "Addresses are not verified, send the mail and see"};
+constexpr Reply kHelp{214, {2, 0, 0}, "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP"};
+
+}  // namespace
+
+// A whole line is at most command_line_octets_max, its line end included; of a longer one nothing is kept.
+std::size_t Session::take_command_line(Bytes input) {
+    const Bytes window = input.first(std::min<std::size_t>(input.size(), options_.command_line_octets_max));
+    const std::size_t lf = scan::kernels().find_lf(window);
+    if (lf == window.size()) {
+        if (window.size() < options_.command_line_octets_max) return 0;
+        // Where the chunk of an unreadable BDAT ends is unknown.
+        if (parse_command_line(as_text(window)).verb == Verb::bdat) {
+            violate_and_close(rules::line_too_long);
+        } else {
+            state_ = State::skip_line;
+        }
+        return window.size();
+    }
+    std::string_view line = as_text(window.first(lf));
+    const bool bare_lf = line.empty() || line.back() != '\r';
+    if (!bare_lf) line.remove_suffix(1);
+    handle_line(line, bare_lf);
+    return lf + 1;
+}
+
+std::size_t Session::take_rest_of_line(Bytes input) {
+    const std::size_t lf = scan::kernels().find_lf(input);
+    if (lf == input.size()) return lf;
+    state_ = State::command;
+    fault(rules::line_too_long);
+    return lf + 1;
+}
+
+void Session::handle_line(std::string_view line, bool bare_lf) {
+    if (options_.commands_max != 0 && ++commands_ > options_.commands_max) {
+        return violate_and_close(rules::too_many_commands);
+    }
+    const CommandLine command = parse_command_line(line);
+    const Rule* rule = bare_lf && bare_newline_ == BareNewline::reject ? &rules::bare_line_end
+                       : has_control_character(line)                   ? &rules::control_character
+                                                                       : nullptr;
+    if (rule == nullptr) return handle_command(command);
+    if (command.verb == Verb::bdat) return violate_and_close(*rule);  // its chunk would be read as commands
+    fault(*rule);
+}
+
+void Session::handle_command(const CommandLine& command) {
+    if (greeted_ == Greeted::refused && command.verb != Verb::quit && command.verb != Verb::bdat) {
+        return fault(rules::session_refused);
+    }
+    switch (command.verb) {
+        case Verb::ehlo:
+            return handle_hello(command.argument, true);
+        case Verb::helo:
+            return handle_hello(command.argument, false);
+        case Verb::mail:
+            return handle_mail(command.argument);
+        case Verb::rcpt:
+            return handle_rcpt(command.argument);
+        case Verb::data:
+            return handle_data(command.argument);
+        case Verb::bdat:
+            return handle_bdat(command.argument);
+        case Verb::rset:
+            return handle_rset(command.argument);
+        case Verb::quit:
+            return handle_quit(command.argument);
+        case Verb::vrfy:
+            return handle_vrfy(command.argument);
+        case Verb::noop:
+            return reply(kOk);
+        case Verb::help:
+            return reply(kHelp);
+        case Verb::expn:
+            return fault(rules::expn_not_implemented);
+        case Verb::unknown:
+            return fault(rules::unknown_command);
+    }
+}
+
+void Session::handle_hello(std::string_view argument, bool extended) {
+    Hello hello;
+    hello.extended = extended;
+    if (const Rule* rule = parse_hello(argument, hello)) return fault(*rule);
+    hello_extended_ = extended;
+    ask(Question::hello, handler_.on_hello(hello));
+}
+
+void Session::handle_mail(std::string_view argument) {
+    if (greeted_ == Greeted::no) return fault_unless_echo(rules::hello_first);
+    if (transaction_) return fault(rules::nested_mail);
+    ++messages_;  // every MAIL counts, whatever becomes of it (RFC 9422 §4.1)
+    if (options_.messages_max != 0 && messages_ > options_.messages_max) {
+        return violate_and_close(rules::too_many_messages);
+    }
+    MailCommand command;
+    if (const Rule* rule = mail_refusal(argument, command)) {
+        fault(*rule);
+        return expect_echo();
+    }
+    body_ = command.body;
+    smtputf8_ = command.smtputf8;
+    ask(Question::mail, handler_.on_mail(command));
+}
+
+const Rule* Session::mail_refusal(std::string_view argument, MailCommand& command) const {
+    if (const Rule* rule = parse_mail(argument, greeted_ == Greeted::ehlo, command)) return rule;
+    const std::uint64_t most = options_.message_octets_max;
+    return most != 0 && command.size.value_or(0) > most ? &rules::declared_size : nullptr;
+}
+
+void Session::handle_rcpt(std::string_view argument) {
+    if (!transaction_) return fault_unless_echo(rules::mail_first);
+    if (chunking_) return fault(rules::rcpt_after_bdat);
+    RcptCommand command;
+    if (const Rule* rule = parse_rcpt(argument, greeted_ == Greeted::ehlo, smtputf8_, command)) {
+        rcpt_seen_ = true;
+        return fault(*rule);
+    }
+    if (recipients_ >= options_.recipients_max) {
+        // Not an error: the client is to send the others in a transaction of their own (RFC 5321
+        // §4.5.3.1.10).
+        handler_.on_violation(rules::too_many_recipients.name, rules::too_many_recipients.reply);
+        return reply(rules::too_many_recipients.reply);
+    }
+    ask(Question::rcpt, handler_.on_rcpt(command));
+}
+
+void Session::handle_data(std::string_view argument) {
+    if (!argument.empty()) return fault(rules::argument_given);
+    if (!transaction_) return fault_unless_echo(rules::mail_first);
+    if (chunking_) {
+        abort_transaction();
+        return fault(rules::data_after_bdat);
+    }
+    if (body_ == BodyType::binary_mime) return fault(rules::data_with_binarymime);
+    if (const Rule* rule = recipients_missing()) {
+        if (rule == &rules::rcpt_first) return fault(*rule);
+        handler_.on_violation(rule->name, rule->reply);
+        return reply(rule->reply);
+    }
+    ask(Question::data, handler_.on_data(DataKind::data));
+}
+
+void Session::handle_rset(std::string_view argument) {
+    if (!argument.empty()) return fault(rules::argument_given);
+    abort_transaction();
+    echoes_left_ = 0;
+    reply(kOk);
+}
+
+void Session::handle_quit(std::string_view argument) {
+    if (!argument.empty()) return fault(rules::argument_given);
+    abort_transaction();
+    quit_ = true;
+    reply(kBye, Due::line_with_hostname);
+    close();
+}
+
+void Session::handle_vrfy(std::string_view argument) {
+    if (argument.empty()) return fault(rules::argument_missing);
+    reply(kCannotVerify);
+}
+
+}  // namespace ringmx::smtp
