@@ -1,8 +1,8 @@
-// Policy: whether mail is wanted, at every point where SMTP lets a receiver say no. A policy may answer at once or
-// later, so that DNS, milters and remote services fit the same places.
+// Policy: whether mail is wanted, at every point where SMTP lets a receiver say no. A policy may answer at
+// once or later, so that DNS, milters and remote services fit the same places.
 //
-// One Policy object per core; its calls and its answers are on that core's thread. Every string_view is valid during the
-// call only; reply texts have static storage duration or live as long as the policy.
+// One Policy object per core; its calls and its answers are on that core's thread. Every string_view is valid
+// during the call only; reply texts have static storage duration or live as long as the policy.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace ringmx::policy {
 
-// Names the question of one session; an answer that comes later carries it back. A session that has gone makes the
-// answer void; the receiver checks that.
+// Names the question of one session; an answer that comes later carries it back. A session that has gone
+// makes the answer void; the receiver checks that.
 struct Ticket {
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;
@@ -45,15 +45,15 @@ struct RecipientFacts {
 
 // Where answers that come later go. Thread: the core's.
 class Answers {
-   public:
+ public:
     virtual void answer(Ticket ticket, const Decision& decision) = 0;
 
-   protected:
+ protected:
     ~Answers() = default;
 };
 
 class Policy {
-   public:
+ public:
     virtual ~Policy() = default;
     virtual Decision on_connect(Ticket, const ClientFacts&) { return Decision::accept(); }
     virtual Decision on_hello(Ticket, const ClientFacts&) { return Decision::accept(); }
@@ -62,7 +62,8 @@ class Policy {
         return Decision::accept();
     }
     virtual Decision on_data(Ticket, const ClientFacts&, const Message&) { return Decision::accept(); }
-    // The message is whole and in memory, or streamed to storage in parts already (then only the rest is here).
+    // The message is whole and in memory, or streamed to storage in parts already (then only the rest is
+    // here).
     virtual Decision on_end_of_data(Ticket, const ClientFacts&, const Message&) { return Decision::accept(); }
     virtual void on_disconnect(Ticket) {}  // questions of this session need no answer any more
 };
