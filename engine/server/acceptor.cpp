@@ -58,7 +58,8 @@ void Acceptor::stop() {
     for (std::uint32_t index = 0; index < accepts_.size(); ++index) {
         if (!accepts_[index].armed) continue;
         io_uring_sqe* sqe = ring_.request();
-        io_uring_prep_cancel64(sqe, ring::UserData{static_cast<std::uint8_t>(Op::accept), index, 0}.pack(), 0);
+        io_uring_prep_cancel64(sqe, ring::UserData{static_cast<std::uint8_t>(Op::accept), index, 0}.pack(),
+                               0);
         stamp(sqe, Op::cancel_accept, index, 0);
     }
 }

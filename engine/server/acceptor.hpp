@@ -1,12 +1,12 @@
-// Admission: how many accepts are armed is how many clients may come in. Each is a single-shot accept with an address of
-// its own into a direct descriptor, and there are never more of them than free slots, so that the excess waits in the
-// kernel's backlog instead of being accepted and closed.
+// Admission: how many accepts are armed is how many clients may come in. Each is a single-shot accept with an
+// address of its own into a direct descriptor, and there are never more of them than free slots, so that the
+// excess waits in the kernel's backlog instead of being accepted and closed.
 #pragma once
-
-#include <sys/socket.h>
 
 #include <cstdint>
 #include <vector>
+
+#include <sys/socket.h>
 
 #include "base/peer.hpp"
 #include "ring/ring.hpp"
@@ -14,21 +14,21 @@
 namespace ringmx::server {
 
 class Acceptor {
-   public:
+ public:
     // `slots`: size of the direct descriptor table.
     Acceptor(ring::Ring& ring, std::vector<int> listeners, std::uint32_t slots);
 
     // Arms what may be armed now: with `in_use` slots taken, spread evenly over the listeners.
     void arm(std::uint32_t in_use, std::int64_t now_ns);
-    // An accept has completed. On an error that would repeat at once (no descriptors, no memory) arming pauses.
-    // Returns the peer's address; valid if the completion's result is not negative.
+    // An accept has completed. On an error that would repeat at once (no descriptors, no memory) arming
+    // pauses. Returns the peer's address; valid if the completion's result is not negative.
     PeerAddress completed(std::uint32_t index, std::int32_t result, std::int64_t now_ns);
     // No more accepts; cancels the armed ones, whose completions still come.
     void stop();
     std::uint32_t armed() const { return armed_; }
     bool paused(std::int64_t now_ns) const { return now_ns < paused_until_ns_; }
 
-   private:
+ private:
     struct Accept {
         sockaddr_storage address{};
         socklen_t length = 0;

@@ -1,10 +1,10 @@
-// One client connection: its SMTP session, the input and replies that wait, the message being received, and what
-// the kernel is doing for it. Lives in its core's table, named by slot and generation; the slot is also its direct
-// descriptor. An idle connection is this object and nothing else: memory for input, replies and mail is held only
-// while there is something in it.
+// One client connection: its SMTP session, the input and replies that wait, the message being received, and
+// what the kernel is doing for it. Lives in its core's table, named by slot and generation; the slot is also
+// its direct descriptor. An idle connection is this object and nothing else: memory for input, replies and
+// mail is held only while there is something in it.
 //
-// All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what the
-// protocol asks of its host) in connection_session.cpp.
+// All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what
+// the protocol asks of its host) in connection_session.cpp.
 //
 // Phases, in order; some are skipped:
 //   open       receives and replies
@@ -28,7 +28,7 @@ namespace ringmx::server {
 class Core;
 
 class Connection final : public smtp::Handler {
-   public:
+ public:
     Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
                const smtp::SessionOptions& options, smtp::BareNewline bare_newline);
     ~Connection();
@@ -38,17 +38,17 @@ class Connection final : public smtp::Handler {
     std::uint32_t generation() const { return generation_; }
 
     // --- completions, from the core's loop ---
-    void begin();                                                  // just accepted: banner, first receive
+    void begin();  // just accepted: banner, first receive
     void on_receive(std::int32_t result, Bytes data, bool armed_still);
     void on_send(std::int32_t result);
     void on_cancelled();
     void on_shut_down();
 
     // --- work queued by the core for later in the same turn ---
-    void send_pending();      // one send for all replies of the turn
-    void arm_receive();       // if it is wanted
-    void go_on();             // room may be had again: a part came back, a chunk was released
-    void on_stored();         // message_ carries storage's outcome
+    void send_pending();  // one send for all replies of the turn
+    void arm_receive();   // if it is wanted
+    void go_on();         // room may be had again: a part came back, a chunk was released
+    void on_stored();     // message_ carries storage's outcome
     void on_policy_answer(const policy::Ticket& ticket, const Decision& decision);
     std::int64_t on_timer(std::int64_t now_ns);  // returns the next deadline
 
@@ -58,7 +58,7 @@ class Connection final : public smtp::Handler {
 
     bool holds(const Message* message) const { return message_ == message; }
 
-   private:
+ private:
     enum class Phase : std::uint8_t { open, flushing, lingering, ending, closing };
     enum class Receive : std::uint8_t { none, multishot, single };
     enum class Question : std::uint8_t { none, connect, hello, mail, recipient, data, end_of_data, store };
@@ -117,11 +117,11 @@ class Connection final : public smtp::Handler {
 
     Core& core_;
     std::int64_t deadline_ns_ = 0;
-    std::int64_t wheel_ns_ = 0;  // for when the wheel has us
+    std::int64_t wheel_ns_ = 0;    // for when the wheel has us
     Chunk* held_first_ = nullptr;  // input that the session could not take yet, oldest first
     Chunk* held_last_ = nullptr;
-    Chunk* output_ = nullptr;      // replies: [begin, begin + sending_) are in the kernel's hands
-    Message* message_ = nullptr;   // the open transaction's; with storage while question_ is `store`
+    Chunk* output_ = nullptr;         // replies: [begin, begin + sending_) are in the kernel's hands
+    Message* message_ = nullptr;      // the open transaction's; with storage while question_ is `store`
     Chunk* kept_envelope_ = nullptr;  // of a message whose first chunk has left for storage; for the log
     std::uint32_t slot_;
     std::uint32_t generation_;
@@ -129,7 +129,7 @@ class Connection final : public smtp::Handler {
     std::uint32_t sending_ = 0;
     std::uint32_t envelope_before_ = 0;  // length before the recipient in question
     std::uint32_t questions_asked_ = 0;
-    std::uint16_t operations_ = 0;       // completions due
+    std::uint16_t operations_ = 0;  // completions due
     Phase phase_ = Phase::open;
     Receive receive_ = Receive::none;
     Question question_ = Question::none;
@@ -140,12 +140,12 @@ class Connection final : public smtp::Handler {
     bool arm_queued_ = false;
     bool starved_queued_ = false;
     bool first_receive_ = true;
-    bool extended_ = false;      // EHLO rather than HELO
+    bool extended_ = false;  // EHLO rather than HELO
     bool draining_ = false;
     std::uint8_t name_length_ = 0;
     PeerAddress peer_;
-    char name_[kNameInline];               // the client's name if it is short
-    std::unique_ptr<char[]> long_name_;    // else here; at most 255 octets, name_length_ tells
+    char name_[kNameInline];             // the client's name if it is short
+    std::unique_ptr<char[]> long_name_;  // else here; at most 255 octets, name_length_ tells
     smtp::Session session_;
 };
 

@@ -12,14 +12,19 @@ namespace ringmx::server {
 
 namespace {
 
-constexpr std::int64_t kLingerNs = 2 * kNsPerSecond;      // how long input is still read behind a last reply
-constexpr std::uint64_t kBulkOctets = limits::chunk_large_bytes;  // mail data from here on is received in bulk mode
+constexpr std::int64_t kLingerNs = 2 * kNsPerSecond;  // how long input is still read behind a last reply
+constexpr std::uint64_t kBulkOctets =
+    limits::chunk_large_bytes;  // mail data from here on is received in bulk mode
 
 }  // namespace
 
 Connection::Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
                        const smtp::SessionOptions& options, smtp::BareNewline bare_newline)
-    : core_(core), slot_(slot), generation_(generation), peer_(peer), session_(options, *this, bare_newline) {}
+    : core_(core),
+      slot_(slot),
+      generation_(generation),
+      peer_(peer),
+      session_(options, *this, bare_newline) {}
 
 Connection::~Connection() {
     RMX_ASSERT(operations_ == 0 && message_ == nullptr);
@@ -33,7 +38,8 @@ void Connection::begin() {
     settle();
 }
 
-// --- input -------------------------------------------------------------------------------------------------------
+// --- input
+// -------------------------------------------------------------------------------------------------------
 
 void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     if (!armed_still) {
@@ -78,9 +84,11 @@ void Connection::take_input(Bytes data) {
 void Connection::hold(Bytes data) {
     while (!data.empty()) {
         if (held_last_ == nullptr || held_last_->room().empty()) {
-            Chunk* chunk = core_.slabs().acquire_reserved(data.size() <= 2048 ? ChunkClass::small : ChunkClass::medium);
+            Chunk* chunk =
+                core_.slabs().acquire_reserved(data.size() <= 2048 ? ChunkClass::small : ChunkClass::medium);
             if (chunk == nullptr) {
-                // Nothing left even in the reserve: the client is told, and what it sent is not half-processed.
+                // Nothing left even in the reserve: the client is told, and what it sent is not
+                // half-processed.
                 core_.counters().memory_refusals.add(1);
                 session_.shut_down();
                 return;
@@ -113,8 +121,8 @@ void Connection::feed_held() {
     if (session_.waiting() == smtp::Waiting::closed) drop_held();
 }
 
-// A command line may straddle two held chunks; the session wants it in one piece. Moves what is in the first chunk to its
-// front and fills it from the second. False if there is no second, or nothing could be moved.
+// A command line may straddle two held chunks; the session wants it in one piece. Moves what is in the first
+// chunk to its front and fills it from the second. False if there is no second, or nothing could be moved.
 bool Connection::join_held() {
     Chunk* first = held_first_;
     Chunk* second = first->next;
@@ -151,10 +159,13 @@ bool Connection::wants_receive() const {
     if (phase_ == Phase::lingering) return true;
     if (phase_ != Phase::open) return false;
     switch (session_.waiting()) {
-        case smtp::Waiting::input: return true;
-        case smtp::Waiting::decision: return held_bytes_ <= limits::input_held_bytes_max && !wants_bulk();
+        case smtp::Waiting::input:
+            return true;
+        case smtp::Waiting::decision:
+            return held_bytes_ <= limits::input_held_bytes_max && !wants_bulk();
         case smtp::Waiting::room:
-        case smtp::Waiting::closed: return false;
+        case smtp::Waiting::closed:
+            return false;
     }
     return false;
 }
@@ -162,7 +173,8 @@ bool Connection::wants_receive() const {
 void Connection::arm_receive() {
     arm_queued_ = false;
     if (!wants_receive()) return;
-    // Bulk mode receives one buffer at a time, so that a client can never be ahead of storage by more than that.
+    // Bulk mode receives one buffer at a time, so that a client can never be ahead of storage by more than
+    // that.
     const bool single = phase_ == Phase::lingering || wants_bulk();
     io_uring_sqe* sqe = core_.ring().request();
     if (single) {
@@ -184,7 +196,8 @@ void Connection::cancel_receive() {
     if (receive_ == Receive::none || cancel_sent_) return;
     const Op armed = receive_ == Receive::single ? Op::receive_bulk : Op::receive;
     io_uring_sqe* sqe = core_.ring().request();
-    io_uring_prep_cancel64(sqe, ring::UserData{static_cast<std::uint8_t>(armed), slot_, generation_}.pack(), 0);
+    io_uring_prep_cancel64(sqe, ring::UserData{static_cast<std::uint8_t>(armed), slot_, generation_}.pack(),
+                           0);
     stamp(sqe, Op::cancel, slot_, generation_);
     cancel_sent_ = true;
     ++operations_;
@@ -195,7 +208,8 @@ void Connection::on_cancelled() {
     close_if_idle();
 }
 
-// --- after anything that moved the session -----------------------------------------------------------------------------
+// --- after anything that moved the session
+// -----------------------------------------------------------------------------
 
 void Connection::settle() {
     if (phase_ != Phase::open) return;
@@ -222,9 +236,12 @@ void Connection::go_on() {
     settle();
 }
 
-void Connection::touch() { set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage())); }
+void Connection::touch() {
+    set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
+}
 
-// The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one comes up.
+// The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one
+// comes up.
 void Connection::set_deadline(std::int64_t deadline_ns) {
     deadline_ns_ = deadline_ns;
     if (deadline_ns_ >= wheel_ns_ && core_.timers().armed(slot_)) return;
@@ -253,14 +270,16 @@ std::int64_t Connection::next_deadline(std::int64_t now_ns) {
     return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
 }
 
-// --- output ------------------------------------------------------------------------------------------------------
+// --- output
+// ------------------------------------------------------------------------------------------------------
 
 void Connection::send_pending() {
     send_queued_ = false;
     if (sending_ != 0 || output_ == nullptr || phase_ == Phase::ending || phase_ == Phase::closing) return;
     const Bytes replies = output_->payload();
     io_uring_sqe* sqe = core_.ring().request();
-    io_uring_prep_send(sqe, static_cast<int>(slot_), replies.data(), replies.size(), MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_prep_send(sqe, static_cast<int>(slot_), replies.data(), replies.size(),
+                       MSG_NOSIGNAL | MSG_WAITALL);
     stamp(sqe, Op::send, slot_, generation_);
     sqe->flags |= IOSQE_FIXED_FILE;
     sending_ = static_cast<std::uint32_t>(replies.size());
@@ -294,10 +313,12 @@ void Connection::drop_output() {
     output_ = nullptr;
 }
 
-// --- the end -----------------------------------------------------------------------------------------------------
+// --- the end
+// -----------------------------------------------------------------------------------------------------
 
 void Connection::finish_flush() {
-    // After QUIT or the peer's own end nothing more can arrive: closing cannot turn into a reset that eats the reply.
+    // After QUIT or the peer's own end nothing more can arrive: closing cannot turn into a reset that eats
+    // the reply.
     if (end_of_input_ || peer_gone_ || session_.quit()) return begin_ending();
     linger();
 }
@@ -334,15 +355,16 @@ void Connection::begin_ending() {
     if (sending_ == 0) drop_output();
     if (operations_ != 0) {
         io_uring_sqe* sqe = core_.ring().request();
-        io_uring_prep_cancel_fd(sqe, static_cast<int>(slot_), IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD_FIXED);
+        io_uring_prep_cancel_fd(sqe, static_cast<int>(slot_),
+                                IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD_FIXED);
         stamp(sqe, Op::cancel, slot_, generation_);
         ++operations_;
     }
     close_if_idle();
 }
 
-// Closing earlier would free the slot while a request still holds the file: the next client's connection would get the
-// last one's bytes.
+// Closing earlier would free the slot while a request still holds the file: the next client's connection
+// would get the last one's bytes.
 void Connection::close_if_idle() {
     if (phase_ != Phase::ending || operations_ != 0) return;
     phase_ = Phase::closing;

@@ -1,5 +1,5 @@
-// The session's side of a connection: room for replies and mail data, and the decisions of a transaction, from policy and
-// from storage.
+// The session's side of a connection: room for replies and mail data, and the decisions of a transaction,
+// from policy and from storage.
 #include <algorithm>
 #include <cstring>
 
@@ -22,7 +22,9 @@ constexpr std::uint64_t kStreamFromOctets = 2 * limits::chunk_large_bytes;
 // Room below this is not worth a pass of the scan.
 constexpr std::size_t kBodyRoomMin = 64;
 
-Bytes bytes_of(const auto& value) { return {reinterpret_cast<const std::byte*>(&value), sizeof value}; }
+Bytes bytes_of(const auto& value) {
+    return {reinterpret_cast<const std::byte*>(&value), sizeof value};
+}
 
 std::uint32_t flags_of(const smtp::MailCommand& command, bool extended) {
     std::uint32_t flags = extended ? envelope_flags::esmtp : 0;
@@ -34,12 +36,14 @@ std::uint32_t flags_of(const smtp::MailCommand& command, bool extended) {
 
 }  // namespace
 
-// --- room --------------------------------------------------------------------------------------------------------
+// --- room
+// --------------------------------------------------------------------------------------------------------
 
 MutableBytes Connection::reply_room(std::size_t octets) {
     if (output_ != nullptr && output_->room().size() >= octets) return output_->room();
     if (output_ != nullptr) {
-        // Full: on_send gives it back. Until then the session waits, and with it the client's further commands.
+        // Full: on_send gives it back. Until then the session waits, and with it the client's further
+        // commands.
         core_.queue_send(slot_);
         return {};
     }
@@ -55,10 +59,18 @@ MutableBytes Connection::reply_room(std::size_t octets) {
 void Connection::reply_written(std::size_t octets) {
     admin::CoreCounters& counters = core_.counters();
     switch (static_cast<char>(output_->memory[output_->end])) {
-        case '2': counters.replies_2xx.add(); break;
-        case '3': counters.replies_3xx.add(); break;
-        case '4': counters.replies_4xx.add(); break;
-        default: counters.replies_5xx.add(); break;
+        case '2':
+            counters.replies_2xx.add();
+            break;
+        case '3':
+            counters.replies_3xx.add();
+            break;
+        case '4':
+            counters.replies_4xx.add();
+            break;
+        default:
+            counters.replies_5xx.add();
+            break;
     }
     output_->end += static_cast<std::uint32_t>(octets);
 }
@@ -79,17 +91,21 @@ MutableBytes Connection::body_room() {
     return room;
 }
 
-std::uint32_t Connection::body_crc() { return MessagePool::body_crc(*message_); }
+std::uint32_t Connection::body_crc() {
+    return MessagePool::body_crc(*message_);
+}
 
 void Connection::body_written(std::size_t octets, std::uint32_t crc) {
     MessagePool::body_written(*message_, octets, crc);
 }
 
 void Connection::stream_full_chunks() {
-    if (message_ == nullptr || question_ == Question::store || message_->body_bytes < kStreamFromOctets) return;
+    if (message_ == nullptr || question_ == Question::store || message_->body_bytes < kStreamFromOctets)
+        return;
     if (!core_.streams() || message_->part_failed) return;
     while (message_->parts_in_flight < limits::parts_in_flight_max) {
-        if (message_->parts_submitted == 0 && kept_envelope_ == nullptr && message_->first != message_->last) {
+        if (message_->parts_submitted == 0 && kept_envelope_ == nullptr &&
+            message_->first != message_->last) {
             // The log line wants the envelope, whose chunk is about to leave.
             kept_envelope_ = core_.slabs().acquire_reserved(ChunkClass::small);
             if (kept_envelope_ != nullptr) {
@@ -107,11 +123,16 @@ void Connection::stream_full_chunks() {
     }
 }
 
-// --- decisions -----------------------------------------------------------------------------------------------------
+// --- decisions
+// -----------------------------------------------------------------------------------------------------
 
-policy::Ticket Connection::ticket() { return {slot_, generation_, questions_asked_}; }
+policy::Ticket Connection::ticket() {
+    return {slot_, generation_, questions_asked_};
+}
 
-policy::ClientFacts Connection::client_facts() const { return {peer_, client_name(), extended_, false}; }
+policy::ClientFacts Connection::client_facts() const {
+    return {peer_, client_name(), extended_, false};
+}
 
 Decision Connection::ask(Question question, const Decision& decision) {
     if (decision.kind == Decision::Kind::later) question_ = question;
@@ -147,8 +168,8 @@ Decision Connection::on_mail(const smtp::MailCommand& command) {
     message_->begun_ns = core_.now().mono_ns;
     core_.counters().messages_begun.add(1);
     ++questions_asked_;
-    const policy::MailFacts facts{command.reverse_path.address, command.reverse_path.domain, command.size.value_or(0),
-                                  command.smtputf8};
+    const policy::MailFacts facts{command.reverse_path.address, command.reverse_path.domain,
+                                  command.size.value_or(0), command.smtputf8};
     const Decision decision = ask(Question::mail, core_.policy().on_mail(ticket(), client_facts(), facts));
     if (decision.kind == Decision::Kind::reject || decision.kind == Decision::Kind::disconnect) {
         core_.messages().release(message_);
@@ -163,11 +184,12 @@ bool Connection::write_envelope_head(const smtp::MailCommand& command) {
     encode_client(client, peer_);
     const std::uint32_t flags = flags_of(command, extended_);
     message_->flags = flags;
-    bool ok = pool.append_envelope(*message_, EnvelopeField::client, client) &&
-              pool.append_envelope(*message_, EnvelopeField::client_name, as_bytes(client_name())) &&
-              pool.append_envelope(*message_, EnvelopeField::flags, bytes_of(flags)) &&
-              pool.append_envelope(*message_, EnvelopeField::received_us, bytes_of(core_.now().wall_us)) &&
-              pool.append_envelope(*message_, EnvelopeField::reverse_path, as_bytes(command.reverse_path.address));
+    bool ok =
+        pool.append_envelope(*message_, EnvelopeField::client, client) &&
+        pool.append_envelope(*message_, EnvelopeField::client_name, as_bytes(client_name())) &&
+        pool.append_envelope(*message_, EnvelopeField::flags, bytes_of(flags)) &&
+        pool.append_envelope(*message_, EnvelopeField::received_us, bytes_of(core_.now().wall_us)) &&
+        pool.append_envelope(*message_, EnvelopeField::reverse_path, as_bytes(command.reverse_path.address));
     if (ok && command.size) {
         message_->declared_bytes = *command.size;
         ok = pool.append_envelope(*message_, EnvelopeField::declared_size, bytes_of(*command.size));
@@ -185,7 +207,8 @@ bool Connection::write_envelope_head(const smtp::MailCommand& command) {
 Decision Connection::on_rcpt(const smtp::RcptCommand& command) {
     MessagePool& pool = core_.messages();
     envelope_before_ = message_->envelope_bytes;
-    bool ok = pool.append_envelope(*message_, EnvelopeField::forward_path, as_bytes(command.forward_path.address));
+    bool ok =
+        pool.append_envelope(*message_, EnvelopeField::forward_path, as_bytes(command.forward_path.address));
     if (ok && !command.orcpt.empty()) {
         ok = pool.append_envelope(*message_, EnvelopeField::orcpt, as_bytes(command.orcpt));
     }
@@ -225,7 +248,8 @@ Decision Connection::recipient_decided(const Decision& decision) {
 
 Decision Connection::on_data(smtp::DataKind) {
     ++questions_asked_;
-    const Decision decision = ask(Question::data, core_.policy().on_data(ticket(), client_facts(), *message_));
+    const Decision decision =
+        ask(Question::data, core_.policy().on_data(ticket(), client_facts(), *message_));
     return decision.kind == Decision::Kind::accept ? begin_mail_data() : decision;
 }
 
@@ -366,7 +390,8 @@ void Connection::on_violation(std::string_view rule, const Reply& reply) {
     log_violation(rule, reply);
 }
 
-// --- the client's name -------------------------------------------------------------------------------------------------
+// --- the client's name
+// -------------------------------------------------------------------------------------------------
 
 std::string_view Connection::client_name() const {
     return {long_name_ ? long_name_.get() : name_, name_length_};

@@ -1,8 +1,8 @@
 #include "server/connection_table.hpp"
 
-#include <sys/mman.h>
-
 #include <new>
+
+#include <sys/mman.h>
 
 #include "base/assert.hpp"
 
@@ -41,6 +41,8 @@ Connection* ConnectionTable::find(std::uint32_t slot, std::uint32_t generation) 
     return static_cast<Connection*>(memory_) + slot;
 }
 
-Connection* ConnectionTable::at(std::uint32_t slot) { return find(slot, generations_[slot]); }
+Connection* ConnectionTable::at(std::uint32_t slot) {
+    return find(slot, generations_[slot]);
+}
 
 }  // namespace ringmx::server

@@ -1,5 +1,5 @@
-// A core's connections: one slot for each direct descriptor, in one lazily touched mapping, so that a slot that was never
-// used costs nothing. A slot's generation rises with every life of it.
+// A core's connections: one slot for each direct descriptor, in one lazily touched mapping, so that a slot
+// that was never used costs nothing. A slot's generation rises with every life of it.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,15 @@
 namespace ringmx::server {
 
 class ConnectionTable {
-   public:
+ public:
     explicit ConnectionTable(std::uint32_t slots);
     ~ConnectionTable();
     ConnectionTable(const ConnectionTable&) = delete;
     ConnectionTable& operator=(const ConnectionTable&) = delete;
 
     // The slot must be free: the kernel has just given its descriptor out.
-    Connection& open(Core& core, std::uint32_t slot, const PeerAddress& peer, const smtp::SessionOptions& options,
-                     smtp::BareNewline bare_newline);
+    Connection& open(Core& core, std::uint32_t slot, const PeerAddress& peer,
+                     const smtp::SessionOptions& options, smtp::BareNewline bare_newline);
     void close(std::uint32_t slot);
 
     Connection* find(std::uint32_t slot, std::uint32_t generation);  // null: that life is over
@@ -33,7 +33,7 @@ class ConnectionTable {
         }
     }
 
-   private:
+ private:
     void* memory_ = nullptr;
     std::vector<std::uint32_t> generations_;  // odd: in use
     std::uint32_t open_count_ = 0;

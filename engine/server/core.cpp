@@ -1,12 +1,12 @@
 #include "server/core.hpp"
 
+#include <algorithm>
+#include <cerrno>
+
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
@@ -17,19 +17,25 @@ namespace ringmx::server {
 namespace {
 
 constexpr std::int64_t kTickNs = 250 * kNsPerMs;
-constexpr std::int64_t kAbandonGraceNs = 10 * kNsPerSecond;  // for storage to give messages back after the deadline
-constexpr unsigned kStorageRounds = 4;  // replies may bring new messages within one turn; then the next turn serves them
+constexpr std::int64_t kAbandonGraceNs =
+    10 * kNsPerSecond;  // for storage to give messages back after the deadline
+constexpr unsigned kStorageRounds =
+    4;  // replies may bring new messages within one turn; then the next turn serves them
 constexpr std::uint32_t kSpareSlots = 16;
-constexpr std::size_t kTrimBytesMax = std::size_t{4} << 20;  // given back to the system per tick, of what nobody needed
+constexpr std::size_t kTrimBytesMax = std::size_t{4}
+                                      << 20;  // given back to the system per tick, of what nobody needed
 
 constexpr std::uint16_t kSmallGroup = 0;
 constexpr std::uint16_t kLargeGroup = 1;
 
 smtp::BareNewline to_smtp(config::BareNewlineMode mode) {
     switch (mode) {
-        case config::BareNewlineMode::normalize: return smtp::BareNewline::normalize;
-        case config::BareNewlineMode::reject: return smtp::BareNewline::reject;
-        case config::BareNewlineMode::accept: return smtp::BareNewline::accept;
+        case config::BareNewlineMode::normalize:
+            return smtp::BareNewline::normalize;
+        case config::BareNewlineMode::reject:
+            return smtp::BareNewline::reject;
+        case config::BareNewlineMode::accept:
+            return smtp::BareNewline::accept;
     }
     return smtp::BareNewline::normalize;
 }
@@ -48,7 +54,9 @@ Core::Core(CoreOptions options) : options_(std::move(options)) {
     RMX_ASSERT(wake_fd_ >= 0);
 }
 
-Core::~Core() { ::close(wake_fd_); }
+Core::~Core() {
+    ::close(wake_fd_);
+}
 
 void Core::request_stop() {
     stop_requested_.store(true, std::memory_order_release);
@@ -61,7 +69,8 @@ Status Core::prepare() {
         cpu_set_t set;
         CPU_ZERO(&set);
         CPU_SET(static_cast<unsigned>(options_.pin_to), &set);
-        pthread_setaffinity_np(pthread_self(), sizeof set, &set);  // a core that may not be pinned still serves
+        pthread_setaffinity_np(pthread_self(), sizeof set,
+                               &set);  // a core that may not be pinned still serves
     }
     ring::RingOptions ring_options;
     ring_options.files_max = options_.connections_max + kSpareSlots;
@@ -84,9 +93,10 @@ Status Core::prepare() {
     messages_ = std::make_unique<MessagePool>(*slabs_, slots + limits::store_queue_entries);
     connections_ = std::make_unique<ConnectionTable>(slots);
     acceptor_ = std::make_unique<Acceptor>(*ring_, options_.listeners, options_.connections_max);
-    auto host = options_.make_host(*ring_, *this);
-    if (!host) return host.error();
-    host_ = std::move(*host);
+    auto made = options_.make_host(*ring_, *this);
+    if (!made) return made.error();
+    backend_ = std::move(made->backend);
+    host_ = std::move(made->host);
     traits_ = host_->traits();
     to_send_.reserve(slots);
     to_arm_.reserve(slots);
@@ -97,9 +107,12 @@ std::int64_t Core::timeout_ns(smtp::Stage stage) const {
     const config::TimeoutConfig& timeouts = options_.config.timeouts;
     switch (stage) {
         case smtp::Stage::banner:
-        case smtp::Stage::command: return timeouts.command_s * kNsPerSecond;
-        case smtp::Stage::data_block: return timeouts.data_block_s * kNsPerSecond;
-        case smtp::Stage::end_of_data: return timeouts.end_of_data_s * kNsPerSecond;
+        case smtp::Stage::command:
+            return timeouts.command_s * kNsPerSecond;
+        case smtp::Stage::data_block:
+            return timeouts.data_block_s * kNsPerSecond;
+        case smtp::Stage::end_of_data:
+            return timeouts.end_of_data_s * kNsPerSecond;
     }
     return timeouts.command_s * kNsPerSecond;
 }
@@ -109,8 +122,10 @@ std::int64_t Core::timeout_ns(smtp::Stage stage) const {
 // 2. The clock is read once per turn.
 // 3. A completion only acts on the life of the slot that it was meant for; its buffer goes back in any case.
 // 4. Receive buffers go back within the turn; what a session could not take is copied to its connection.
-// 5. All replies of a connection in one turn leave in one send, and there is never more than one send in flight.
-// 6. Storage and policy never call into a session: what they report is queued and acted upon in its place in the turn.
+// 5. All replies of a connection in one turn leave in one send, and there is never more than one send in
+// flight.
+// 6. Storage and policy never call into a session: what they report is queued and acted upon in its place in
+// the turn.
 // 7. A slot is free only when every completion due to it has come and its descriptor is closed.
 // 8. Before sleeping, storage is asked whether it has something; after that it is bound to wake this thread.
 void Core::run() {
@@ -152,13 +167,18 @@ void Core::arm_wake() {
 }
 
 bool Core::has_queued_work() const {
-    return done_first_ != nullptr || !to_go_on_.empty() || !answers_.empty() || !to_send_.empty() || !to_arm_.empty();
+    return done_first_ != nullptr || !to_go_on_.empty() || !answers_.empty() || !to_send_.empty() ||
+           !to_arm_.empty();
 }
 
-Connection* Core::find(std::uint32_t slot, std::uint32_t generation) { return connections_->find(slot, generation); }
+Connection* Core::find(std::uint32_t slot, std::uint32_t generation) {
+    return connections_->find(slot, generation);
+}
 
 void Core::release() {
     host_.reset();
+    if (backend_) backend_->close();
+    backend_.reset();
     acceptor_.reset();
     connections_.reset();
     messages_.reset();
@@ -190,18 +210,24 @@ void Core::update_gauges() {
     counters.connections_cut_off.set(static_cast<std::uint64_t>(cut_off_));
 }
 
-// --- completions -------------------------------------------------------------------------------------------------------
+// --- completions
+// -------------------------------------------------------------------------------------------------------
 
 void Core::on_completion(const io_uring_cqe& cqe) {
     const auto name = ring::UserData::unpack(cqe.user_data);
     const auto op = static_cast<Op>(name.op);
     switch (op) {
-        case Op::accept: return on_accepted(cqe, name);
+        case Op::accept:
+            return on_accepted(cqe, name);
         case Op::receive:
-        case Op::receive_bulk: return on_received(cqe, name);
-        case Op::wake: return stop_requested_.load() ? void() : arm_wake();
-        case Op::cancel_accept: return;
-        default: break;
+        case Op::receive_bulk:
+            return on_received(cqe, name);
+        case Op::wake:
+            return stop_requested_.load() ? void() : arm_wake();
+        case Op::cancel_accept:
+            return;
+        default:
+            break;
     }
     Connection* connection = find(name.slot, name.generation);
     if (connection == nullptr) {
@@ -209,14 +235,18 @@ void Core::on_completion(const io_uring_cqe& cqe) {
         return;
     }
     switch (op) {
-        case Op::send: return connection->on_send(cqe.res);
-        case Op::cancel: return connection->on_cancelled();
-        case Op::shutdown: return connection->on_shut_down();
+        case Op::send:
+            return connection->on_send(cqe.res);
+        case Op::cancel:
+            return connection->on_cancelled();
+        case Op::shutdown:
+            return connection->on_shut_down();
         case Op::close:
             connections_->close(name.slot);
             options_.counters.connections_closed.add(1);
             return;
-        default: RMX_ASSERT(!"unknown completion");
+        default:
+            RMX_ASSERT(!"unknown completion");
     }
 }
 
@@ -240,7 +270,8 @@ void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {
     const std::uint16_t id = ring::BufferRing::buffer_id(cqe.flags);
     if (has_buffer) buffers.taken();
     if (Connection* connection = find(name.slot, name.generation)) {
-        const Bytes data = has_buffer && cqe.res > 0 ? buffers.view(id, static_cast<std::size_t>(cqe.res)) : Bytes{};
+        const Bytes data =
+            has_buffer && cqe.res > 0 ? buffers.view(id, static_cast<std::size_t>(cqe.res)) : Bytes{};
         connection->on_receive(cqe.res, data, (cqe.flags & IORING_CQE_F_MORE) != 0);
     } else {
         options_.counters.stale_completions.add(1);
@@ -248,7 +279,8 @@ void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {
     if (has_buffer) buffers.give_back(id);
 }
 
-// --- storage -----------------------------------------------------------------------------------------------------------
+// --- storage
+// -----------------------------------------------------------------------------------------------------------
 
 void Core::submit(const storage::StoreRequest& request) {
     if (waiting_requests_.empty() && host_->submit(request)) return;
@@ -270,12 +302,16 @@ void Core::message_done(Message* message, storage::StoreStatus status, std::stri
     done_last_ = message;
 }
 
-void Core::answer(policy::Ticket ticket, const Decision& decision) { answers_.push_back({ticket, decision}); }
+void Core::answer(policy::Ticket ticket, const Decision& decision) {
+    answers_.push_back({ticket, decision});
+}
 
 void Core::serve_storage() {
     std::size_t taken = 0;
-    while (taken < waiting_requests_.size() && host_->submit(waiting_requests_[taken])) ++taken;
-    waiting_requests_.erase(waiting_requests_.begin(), waiting_requests_.begin() + static_cast<std::ptrdiff_t>(taken));
+    while (taken < waiting_requests_.size() && host_->submit(waiting_requests_[taken]))
+        ++taken;
+    waiting_requests_.erase(waiting_requests_.begin(),
+                            waiting_requests_.begin() + static_cast<std::ptrdiff_t>(taken));
 
     while (done_first_ != nullptr) {
         Message* message = done_first_;
@@ -301,7 +337,8 @@ void Core::serve_storage() {
     answers_.clear();
 }
 
-// --- the rest of a turn --------------------------------------------------------------------------------------------------
+// --- the rest of a turn
+// --------------------------------------------------------------------------------------------------
 
 // Memory has come back, perhaps: those that waited for it go on, oldest first, as long as there is some.
 void Core::serve_starved() {
@@ -361,10 +398,12 @@ bool Core::drained() {
         options_.stop_listening();
     }
     const bool connections_done = connections_->open_count() == 0 && acceptor_->armed() == 0;
-    const bool storage_done = host_->outstanding() == 0 && waiting_requests_.empty() && done_first_ == nullptr;
+    const bool storage_done =
+        host_->outstanding() == 0 && waiting_requests_.empty() && done_first_ == nullptr;
     if (connections_done && storage_done) return true;
     if (!connections_done || now_.mono_ns < drain_deadline_ns_ + kAbandonGraceNs) return false;
-    cut_off_ += static_cast<int>(host_->outstanding());  // never acknowledged: their clients have been cut off
+    cut_off_ +=
+        static_cast<int>(host_->outstanding());  // never acknowledged: their clients have been cut off
     return true;
 }
 

@@ -1,16 +1,16 @@
-// Core: one thread, one ring, and everything a connection needs, shared with no other thread. docs/architecture.md has the
-// picture; the numbered rules of the loop stand above Core::run.
+// Core: one thread, one ring, and everything a connection needs, shared with no other thread.
+// docs/architecture.md has the picture; the numbered rules of the loop stand above Core::run.
 #pragma once
-
-#include <sys/socket.h>
 
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
 
-#include "admin/counters.hpp"
+#include <sys/socket.h>
+
 #include "admin/core_log.hpp"
+#include "admin/counters.hpp"
 #include "base/clock.hpp"
 #include "base/message_id.hpp"
 #include "config/config.hpp"
@@ -23,6 +23,7 @@
 #include "server/acceptor.hpp"
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
+#include "server/storage_setup.hpp"
 #include "storage/host.hpp"
 
 namespace ringmx::server {
@@ -41,22 +42,22 @@ struct CoreOptions {
     admin::CoreLog& log;
     std::unique_ptr<policy::Policy> policy;
     // Called on the core's thread, with its ring and itself as the sink.
-    std::function<Result<std::unique_ptr<storage::Host>>(ring::Ring&, storage::StoreSink&)> make_host;
+    std::function<Result<CoreStorage>(ring::Ring&, storage::StoreSink&)> make_host;
 };
 
 class Core final : public storage::StoreSink, public policy::Answers {
-   public:
+ public:
     explicit Core(CoreOptions options);
     ~Core();
 
     // --- any thread ---
-    void request_stop();  // async-signal-safe
+    void request_stop();                      // async-signal-safe
     int cut_off() const { return cut_off_; }  // after run(): what the drain's deadline left unfinished
 
     // --- the core's thread ---
     Status prepare();  // allocates everything; then run() serves until stopped
     void run();
-    void release();    // frees what belongs to this thread: rings, buffers, the storage host
+    void release();  // frees what belongs to this thread: rings, buffers, the storage host
 
     // --- for the core's connections ---
     ring::Ring& ring() { return *ring_; }
@@ -89,7 +90,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void message_done(Message* message, storage::StoreStatus status, std::string_view text) override;
     void answer(policy::Ticket ticket, const Decision& decision) override;
 
-   private:
+ private:
     static constexpr std::size_t kRequestsWaitingMax = limits::store_queue_entries;
 
     struct PolicyAnswer {
@@ -125,6 +126,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::unique_ptr<MessagePool> messages_;
     std::unique_ptr<ConnectionTable> connections_;
     std::unique_ptr<Acceptor> acceptor_;
+    std::unique_ptr<storage::Backend> backend_;  // if it runs here
     std::unique_ptr<storage::Host> host_;
     storage::BackendTraits traits_;
     MessageIdGenerator ids_;
@@ -132,13 +134,13 @@ class Core final : public storage::StoreSink, public policy::Answers {
     Now now_;
     std::int64_t next_tick_ns_ = 0;
 
-    std::vector<std::uint32_t> to_send_;   // slots with replies to send at the end of this turn
-    std::vector<std::uint32_t> to_arm_;    // slots that may want a receive, once buffers are back
-    std::vector<std::uint32_t> starved_;   // slots that wait for memory
-    std::vector<SlotName> to_go_on_;       // connections whose part came back
+    std::vector<std::uint32_t> to_send_;  // slots with replies to send at the end of this turn
+    std::vector<std::uint32_t> to_arm_;   // slots that may want a receive, once buffers are back
+    std::vector<std::uint32_t> starved_;  // slots that wait for memory
+    std::vector<SlotName> to_go_on_;      // connections whose part came back
     std::vector<PolicyAnswer> answers_;
     std::vector<storage::StoreRequest> waiting_requests_;  // the host's queue was full
-    Message* done_first_ = nullptr;        // messages that storage has given back, in order
+    Message* done_first_ = nullptr;                        // messages that storage has given back, in order
     Message* done_last_ = nullptr;
 
     int wake_fd_ = -1;

@@ -1,11 +1,11 @@
 #include "server/engine.hpp"
 
-#include <sched.h>
-#include <sys/resource.h>
-
 #include <future>
 #include <thread>
 #include <vector>
+
+#include <sched.h>
+#include <sys/resource.h>
 
 #include "admin/counters.hpp"
 #include "admin/log.hpp"
@@ -37,9 +37,12 @@ smtp::SessionOptions session_options(const config::Config& config) {
 
 admin::LogFilter log_filter(config::LogTransactions transactions) {
     switch (transactions) {
-        case config::LogTransactions::all: return admin::LogFilter::all;
-        case config::LogTransactions::errors: return admin::LogFilter::errors;
-        case config::LogTransactions::none: return admin::LogFilter::none;
+        case config::LogTransactions::all:
+            return admin::LogFilter::all;
+        case config::LogTransactions::errors:
+            return admin::LogFilter::errors;
+        case config::LogTransactions::none:
+            return admin::LogFilter::none;
     }
     return admin::LogFilter::all;
 }
@@ -75,7 +78,8 @@ Status check_kernel(std::string& summary) {
     const std::vector<std::string> missing = features->missing();
     if (!missing.empty()) {
         std::string text = "this kernel's io_uring is not enough:";
-        for (const std::string& sentence : missing) text += "\n  " + sentence;
+        for (const std::string& sentence : missing)
+            text += "\n  " + sentence;
         return Error{start_error::io_uring_refused, text};
     }
     summary = features->summary();
@@ -145,9 +149,10 @@ Status Engine::State::start_cores() {
                             .counters = *counters.back(),
                             .log = log->core(index),
                             .policy = std::make_unique<policy::AcceptPolicy>(*tables),
-                            .make_host = [this, index](ring::Ring& ring, storage::StoreSink& sink) {
-                                return storage->make_host(index, ring, sink);
-                            }};
+                            .make_host =
+                                [this, index](ring::Ring& ring, storage::StoreSink& sink) {
+                                    return storage->make_host(index, ring, sink);
+                                }};
         cores.push_back(std::make_unique<Core>(std::move(options)));
         std::promise<Status> promise;
         ready.push_back(promise.get_future());
@@ -172,7 +177,8 @@ void Engine::State::log_start(const std::string& kernel) {
         log->event(admin::LogLevel::warning, "config", warning);
     }
     std::string listening;
-    for (const std::string& address : config.server.listen) listening += (listening.empty() ? "" : " ") + address;
+    for (const std::string& address : config.server.listen)
+        listening += (listening.empty() ? "" : " ") + address;
     log->event(admin::LogLevel::info, "start", "serving",
                {{"listen", listening},
                 {"hostname", config.server.hostname},
@@ -187,7 +193,8 @@ void Engine::State::log_start(const std::string& kernel) {
 
 std::string Engine::State::status_json() const {
     std::vector<const admin::CoreCounters*> views;
-    for (const auto& one : counters) views.push_back(one.get());
+    for (const auto& one : counters)
+        views.push_back(one.get());
     const std::int64_t uptime_s = (read_clock().wall_us - started_wall_us) / kUsPerSecond;
     std::string json = "{\"version\":\"" RINGMX_VERSION "\",\"uptime_s\":" + std::to_string(uptime_s) +
                        ",\"total\":" + admin::counters_json_total(views) + ",\"cores\":[";
@@ -201,12 +208,15 @@ std::string Engine::State::status_json() const {
 void Engine::State::join() {
     if (joined) return;
     joined = true;
-    for (std::thread& thread : threads) thread.join();
-    for (const auto& core : cores) cut_off += core->cut_off();
+    for (std::thread& thread : threads)
+        thread.join();
+    for (const auto& core : cores)
+        cut_off += core->cut_off();
     status.reset();
     if (storage) storage->stop();
     if (!log) return;
-    log->event(admin::LogLevel::info, "stop", cut_off == 0 ? "drained" : "the deadline of the drain has passed",
+    log->event(admin::LogLevel::info, "stop",
+               cut_off == 0 ? "drained" : "the deadline of the drain has passed",
                {{"cut_off", std::to_string(cut_off)}});
     log->stop();
 }
@@ -221,17 +231,18 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config) {
     std::string kernel;
     if (Status status = state->open_shared(kernel); !status) return status.error();
     if (Status status = state->start_cores(); !status) {
-        for (const auto& core : state->cores) core->request_stop();
-        for (std::thread& thread : state->threads) thread.join();
+        for (const auto& core : state->cores)
+            core->request_stop();
+        for (std::thread& thread : state->threads)
+            thread.join();
         state->storage->stop();
         return status.error();
     }
     state->log_start(kernel);
     std::unique_ptr<Engine> engine(new Engine(std::move(state)));
     if (!config.admin.socket.empty()) {
-        auto status = admin::StatusServer::start(config.admin.socket, [raw = engine->state_.get()] {
-            return raw->status_json();
-        });
+        auto status = admin::StatusServer::start(config.admin.socket,
+                                                 [raw = engine->state_.get()] { return raw->status_json(); });
         if (!status) return status.error();
         engine->state_->status = std::move(*status);
     }
@@ -246,15 +257,24 @@ Engine::~Engine() {
 }
 
 void Engine::request_stop() {
-    for (const auto& core : state_->cores) core->request_stop();
+    for (const auto& core : state_->cores)
+        core->request_stop();
 }
 
-void Engine::reopen_log() { state_->log->reopen(); }
+void Engine::reopen_log() {
+    state_->log->reopen();
+}
 
-void Engine::wait() { state_->join(); }
+void Engine::wait() {
+    state_->join();
+}
 
-int Engine::cut_off() const { return state_->cut_off; }
+int Engine::cut_off() const {
+    return state_->cut_off;
+}
 
-std::string Engine::status_json() const { return state_->status_json(); }
+std::string Engine::status_json() const {
+    return state_->status_json();
+}
 
 }  // namespace ringmx::server

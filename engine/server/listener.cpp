@@ -1,13 +1,13 @@
 #include "server/listener.hpp"
 
+#include <cerrno>
+#include <cstring>
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "server/engine.hpp"
 
@@ -82,12 +82,14 @@ Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addres
 }
 
 void ListenSockets::close_core(unsigned core) {
-    for (const int fd : sockets_[core]) ::close(fd);
+    for (const int fd : sockets_[core])
+        ::close(fd);
     sockets_[core].clear();
 }
 
 ListenSockets::~ListenSockets() {
-    for (unsigned core = 0; core < sockets_.size(); ++core) close_core(core);
+    for (unsigned core = 0; core < sockets_.size(); ++core)
+        close_core(core);
 }
 
 }  // namespace ringmx::server

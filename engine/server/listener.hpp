@@ -1,5 +1,5 @@
-// Listening sockets: one per address and core, sharing the port by SO_REUSEPORT, so that the kernel spreads connections
-// over the cores and each core accepts from its own queue.
+// Listening sockets: one per address and core, sharing the port by SO_REUSEPORT, so that the kernel spreads
+// connections over the cores and each core accepts from its own queue.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@ namespace ringmx::server {
 
 // Owned descriptors; closed on destruction.
 class ListenSockets {
-   public:
-    // sockets[core][address]. Fails with start_error::address_in_use if somebody else listens there already: that is tried
-    // without SO_REUSEPORT first, because with it two servers would silently share a port.
+ public:
+    // sockets[core][address]. Fails with start_error::address_in_use if somebody else listens there already:
+    // that is tried without SO_REUSEPORT first, because with it two servers would silently share a port.
     static Result<ListenSockets> open(const std::vector<std::string>& addresses, unsigned cores);
     ListenSockets() = default;
     ListenSockets(ListenSockets&&) noexcept = default;
@@ -24,7 +24,7 @@ class ListenSockets {
     const std::vector<int>& of_core(unsigned core) const { return sockets_[core]; }
     void close_core(unsigned core);  // from that core's thread, once its accepts have ended
 
-   private:
+ private:
     std::vector<std::vector<int>> sockets_;
 };
 

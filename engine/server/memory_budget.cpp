@@ -11,10 +11,12 @@ namespace ringmx::server {
 namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-constexpr std::size_t kProcessBytes = 20 * kMiB;  // program, libraries, allocator, log and admin threads; measured 9 to 14
-constexpr std::size_t kRingBytes = 2 * kMiB;      // submission and completion queues
-constexpr std::size_t kSlabBytesMin = 8 * kMiB;   // per core: below this a server cannot take one large message well
-constexpr std::uint64_t kFilesReserved = 256;     // descriptors for everything but connections
+constexpr std::size_t kProcessBytes =
+    20 * kMiB;  // program, libraries, allocator, log and admin threads; measured 9 to 14
+constexpr std::size_t kRingBytes = 2 * kMiB;  // submission and completion queues
+constexpr std::size_t kSlabBytesMin =
+    8 * kMiB;  // per core: below this a server cannot take one large message well
+constexpr std::uint64_t kFilesReserved = 256;  // descriptors for everything but connections
 
 // A connection's own object, its timer, its places in the core's lists, and a message object.
 constexpr std::size_t kConnectionBytes = sizeof(Connection) + 64 + sizeof(Message);
@@ -28,7 +30,8 @@ constexpr std::size_t core_fixed_bytes() {
 
 }  // namespace
 
-Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores, std::uint64_t files_max) {
+Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
+                                   std::uint64_t files_max) {
     MemoryBudget budget;
     budget.cores = cores;
     budget.fixed_bytes = kProcessBytes + cores * core_fixed_bytes();
@@ -39,7 +42,8 @@ Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned 
     }
     const std::uint64_t rest = server.memory_bytes - budget.fixed_bytes;
     std::uint64_t connections = files_max > 2 * kFilesReserved ? files_max - kFilesReserved : files_max / 2;
-    if (server.connections_max != 0) connections = std::min<std::uint64_t>(connections, server.connections_max);
+    if (server.connections_max != 0)
+        connections = std::min<std::uint64_t>(connections, server.connections_max);
     connections = std::min<std::uint64_t>(connections, rest / 4 / kConnectionBytes);
     const std::uint64_t per_core = std::max<std::uint64_t>((connections + cores - 1) / cores, 1);
     budget.connections_per_core =

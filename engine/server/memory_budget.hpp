@@ -1,5 +1,5 @@
-// How server.memory is divided: what is fixed comes first, connections take at most a quarter of the rest, and all that
-// remains is for messages, input that waits, and replies.
+// How server.memory is divided: what is fixed comes first, connections take at most a quarter of the rest,
+// and all that remains is for messages, input that waits, and replies.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,12 @@ struct MemoryBudget {
     unsigned cores = 1;
     std::uint32_t connections_per_core = 0;
     std::size_t slab_bytes_per_core = 0;
-    std::size_t fixed_bytes = 0;  // of the whole process: program, rings, receive buffers, storage batches, queues, log
+    std::size_t fixed_bytes =
+        0;  // of the whole process: program, rings, receive buffers, storage batches, queues, log
 };
 
 // `files_max`: RLIMIT_NOFILE. The error says how much memory these settings need at least.
-Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores, std::uint64_t files_max);
+Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
+                                   std::uint64_t files_max);
 
 }  // namespace ringmx::server

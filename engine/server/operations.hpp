@@ -8,8 +8,8 @@
 namespace ringmx::server {
 
 enum class Op : std::uint8_t {
-    accept = 1,  // slot: index of the armed accept
-    receive,     // multishot, small buffers; slot and generation of a connection, as in all that follow
+    accept = 1,    // slot: index of the armed accept
+    receive,       // multishot, small buffers; slot and generation of a connection, as in all that follow
     receive_bulk,  // single shot, large buffers
     send,
     cancel,

@@ -13,18 +13,24 @@
 
 namespace ringmx::server {
 
+// A core's storage. If the backend runs on the core, it is the core's to close, after its host is gone.
+struct CoreStorage {
+    std::unique_ptr<storage::Backend> backend;  // null behind a worker
+    std::unique_ptr<storage::Host> host;
+};
+
 class StorageSetup {
-   public:
+ public:
     virtual ~StorageSetup() = default;
 
-    // Opens and locks what is shared, recovers what an earlier run left, starts the workers. Blocks. Errors carry
-    // start_error codes.
-    static Result<std::unique_ptr<StorageSetup>> open(const config::Config& config, unsigned cores, admin::Log& log);
+    // Opens and locks what is shared, recovers what an earlier run left, starts the workers. Blocks. Errors
+    // carry start_error codes.
+    static Result<std::unique_ptr<StorageSetup>> open(const config::Config& config, unsigned cores,
+                                                      admin::Log& log);
 
     // On the thread of core `core`, with its ring and its sink, at most once for each core.
-    virtual Result<std::unique_ptr<storage::Host>> make_host(unsigned core, ring::Ring& ring,
-                                                             storage::StoreSink& sink) = 0;
-    // After every core has ended: stops workers, closes backends.
+    virtual Result<CoreStorage> make_host(unsigned core, ring::Ring& ring, storage::StoreSink& sink) = 0;
+    // After every core has released its storage: ends the workers, unlocks.
     virtual void stop() = 0;
     virtual bool behind_workers() const = 0;
 };

@@ -1,0 +1,152 @@
+#include "server/storage_setup.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "server/engine.hpp"
+#include "storage/core_host.hpp"
+#include "storage/discard.hpp"
+#include "storage/maildir.hpp"
+#include "storage/spool/spool.hpp"
+#include "storage/storage_worker.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+namespace spool = storage::spool;
+
+bool wants_workers(const config::StorageConfig& config) {
+    switch (config.host) {
+        case config::StorageHost::core:
+            return false;
+        case config::StorageHost::worker:
+            return true;
+        case config::StorageHost::automatic:
+            break;
+    }
+    // The spool and discard never block, and on the core they need no hand-off (docs/benchmarks.md).
+    return config.backend == config::StorageBackend::maildir;
+}
+
+int spool_error_code(int code) {
+    if (code == spool::open_error::locked) return start_error::storage_locked;
+    if (code == spool::open_error::no_direct_io) return start_error::no_direct_io;
+    return start_error::storage_failed;
+}
+
+class ConfiguredStorage final : public StorageSetup {
+ public:
+    ConfiguredStorage(const config::Config& config, unsigned cores)
+        : config_(config.storage), hostname_(config.server.hostname), cores_(cores) {}
+
+    Status open(admin::Log& log);
+    Result<CoreStorage> make_host(unsigned core, ring::Ring& ring, storage::StoreSink& sink) override;
+    void stop() override;
+    bool behind_workers() const override { return !workers_.empty(); }
+
+ private:
+    Status open_spool(unsigned shards, admin::Log& log);
+    Result<std::unique_ptr<storage::Backend>> make_backend(unsigned shard, ring::Ring& ring,
+                                                           storage::StoreSink& sink);
+
+    const config::StorageConfig& config_;
+    const std::string& hostname_;
+    const unsigned cores_;
+    std::unique_ptr<spool::Spool> spool_;
+    std::vector<std::unique_ptr<storage::StorageWorker>> workers_;
+};
+
+Status ConfiguredStorage::open(admin::Log& log) {
+    const bool behind = wants_workers(config_);
+    const unsigned hosts = behind ? config_.workers : cores_;
+    if (config_.backend == config::StorageBackend::spool) {
+        if (Status status = open_spool(hosts, log); !status) return status;
+    }
+    for (unsigned index = 0; behind && index < hosts; ++index) {
+        storage::WorkerOptions options;
+        auto worker =
+            storage::StorageWorker::start(options, [this, index](ring::Ring& ring, storage::StoreSink& sink) {
+                return make_backend(index, ring, sink);
+            });
+        if (!worker) return Error{start_error::storage_failed, worker.error().message};
+        workers_.push_back(std::move(*worker));
+    }
+    return ok_status();
+}
+
+Status ConfiguredStorage::open_spool(unsigned shards, admin::Log& log) {
+    spool::SpoolOptions options;
+    options.path = config_.spool.path;
+    options.shards = shards;
+    options.segment_bytes = config_.spool.segment_bytes;
+    options.min_free_bytes = config_.spool.min_free_bytes;
+    options.direct_io_required = config_.spool.direct_io_required;
+    auto opened = spool::Spool::open(options);
+    if (!opened) return Error{spool_error_code(opened.error().code), opened.error().message};
+    spool_ = std::move(*opened);
+
+    const spool::RecoveryReport& report = spool_->report();
+    log.event(report.corruptions == 0 ? admin::LogLevel::info : admin::LogLevel::error, "recovery",
+              report.corruptions == 0 ? "the spool is open"
+                                      : "the spool is damaged: acknowledged mail cannot be read",
+              {{"path", options.path},
+               {"messages", std::to_string(report.messages)},
+               {"bytes", std::to_string(report.bytes)},
+               {"torn_ends", std::to_string(report.torn_ends)},
+               {"corruptions", std::to_string(report.corruptions)},
+               {"seconds", std::to_string(report.seconds)}});
+    for (const std::string& problem : report.problems)
+        log.event(admin::LogLevel::error, "recovery_problem", problem);
+    return ok_status();
+}
+
+Result<std::unique_ptr<storage::Backend>> ConfiguredStorage::make_backend(unsigned shard, ring::Ring& ring,
+                                                                          storage::StoreSink& sink) {
+    switch (config_.backend) {
+        case config::StorageBackend::spool:
+            return spool::make_spool_backend(*spool_, shard, ring, sink);
+        case config::StorageBackend::maildir:
+            return storage::open_maildir({config_.maildir.path, hostname_, config_.maildir.min_free_bytes},
+                                         sink);
+        case config::StorageBackend::discard:
+            break;
+    }
+    return std::unique_ptr<storage::Backend>(std::make_unique<storage::DiscardBackend>(sink));
+}
+
+Result<CoreStorage> ConfiguredStorage::make_host(unsigned core, ring::Ring& ring, storage::StoreSink& sink) {
+    CoreStorage made;
+    if (behind_workers()) {
+        auto host = workers_[core % workers_.size()]->attach(ring, sink);
+        if (!host) return Error{start_error::storage_failed, host.error().message};
+        made.host = std::move(*host);
+        return made;
+    }
+    auto backend = make_backend(core, ring, sink);
+    if (!backend) return Error{start_error::storage_failed, backend.error().message};
+    made.backend = std::move(*backend);
+    made.host = storage::make_core_host(*made.backend);
+    return made;
+}
+
+void ConfiguredStorage::stop() {
+    for (const auto& worker : workers_)
+        worker->stop();
+    workers_.clear();
+    spool_.reset();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StorageSetup>> StorageSetup::open(const config::Config& config, unsigned cores,
+                                                         admin::Log& log) {
+    auto setup = std::make_unique<ConfiguredStorage>(config, cores);
+    if (Status status = setup->open(log); !status) {
+        setup->stop();
+        return status.error();
+    }
+    return std::unique_ptr<StorageSetup>(std::move(setup));
+}
+
+}  // namespace ringmx::server
