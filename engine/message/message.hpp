@@ -45,6 +45,9 @@ struct Message {
     std::uint8_t outcome = 0;       // storage's status, between its report and the session's reply
     std::string_view outcome_text;  // static storage duration
 
+    // The storage host's own: to which core a worker gives it back. Set with the first request.
+    std::uint32_t storage_lane = 0;
+
     // The storage backend's own, zeroed at acquire; the core does not read it.
     std::array<std::uint64_t, 6> backend_state{};
 
