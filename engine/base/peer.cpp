@@ -45,7 +45,7 @@ PeerAddress PeerAddress::from_sockaddr(const sockaddr& address) {
 std::string_view PeerAddress::format(std::array<char, 48>& buffer) const {
     if (family == Family::none) return "unknown";
     const int af = family == Family::ipv4 ? AF_INET : AF_INET6;
-    inet_ntop(af, bytes.data(), buffer.data(), buffer.size());
+    inet_ntop(af, bytes.data(), buffer.data(), static_cast<socklen_t>(buffer.size()));
     return {buffer.data(), std::strlen(buffer.data())};
 }
 
