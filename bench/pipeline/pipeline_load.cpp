@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "reply_reader.hpp"
+#include "transaction.hpp"
 
 namespace ringmx::bench {
 namespace {
@@ -38,16 +39,6 @@ constexpr std::size_t kBufferBytes = 1024;
 constexpr int kSilenceSecondsMax = 60;  // no completion for so long: the server hangs
 constexpr int kErrorsShown = 5;
 
-struct Options {
-    std::string address = "127.0.0.1";
-    std::uint16_t port = 2525;
-    bool bdat = false;
-    std::uint32_t connections = 50;
-    std::uint64_t messages = 10000;
-    std::size_t message_octets = 1024;
-    std::string recipient = "recipient@example.com";
-};
-
 [[noreturn]] void fatal(const std::string& what, int error) {
     std::fprintf(stderr, "ringmx-pipeline-load: %s: %s\n", what.c_str(), std::strerror(error));
     std::exit(1);
@@ -57,35 +48,6 @@ std::int64_t now_ns(clockid_t clock) {
     timespec time{};
     clock_gettime(clock, &time);
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-// Headers and lines of text, exactly `octets` long, that end with CR LF and need no dot-stuffing.
-std::string make_message(std::size_t octets) {
-    std::string message = "From: <sender@example.net>\r\nSubject: load\r\n\r\n";
-    constexpr std::size_t kLineOctets = 78;
-    while (message.size() < octets) {
-        const std::size_t left = octets - message.size();
-        std::size_t line = std::min(left, kLineOctets);
-        if (left > line && left - line < 3) line -= 3;  // no rest too short for a line of its own
-        message.append(line - 2, 'x');
-        message += "\r\n";
-    }
-    return message;
-}
-
-// One step of a transaction: what is written, and the outcomes of the replies that must follow.
-struct Step {
-    std::string octets;
-    std::string_view outcomes;
-};
-
-std::vector<Step> make_steps(const Options& options) {
-    const std::string envelope = "MAIL FROM:<sender@example.net>\r\nRCPT TO:<" + options.recipient + ">\r\n";
-    const std::string message = make_message(options.message_octets);
-    if (options.bdat) {
-        return {{envelope + "BDAT " + std::to_string(message.size()) + " LAST\r\n" + message, "222"}};
-    }
-    return {{envelope + "DATA\r\n", "223"}, {message + ".\r\n", "2"}};
 }
 
 struct Connection {
@@ -317,6 +279,7 @@ void Load::fail(std::uint32_t index, std::string_view why) {
     if (connection.busy) --busy_;
     connection.busy = false;
     if (errors_++ < kErrorsShown) {
+        why = why.substr(0, why.find('\r'));
         std::fprintf(stderr, "connection %u: %.*s\n", index, static_cast<int>(why.size()), why.data());
     }
     shutdown(connection.socket, SHUT_RDWR);
