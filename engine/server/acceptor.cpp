@@ -34,9 +34,10 @@ void Acceptor::arm(std::uint32_t in_use, std::int64_t now_ns) {
         if (accept.armed) continue;
         accept.length = sizeof accept.address;
         io_uring_sqe* sqe = ring_.request();
-        io_uring_prep_accept_direct(sqe, listeners_[index % listeners_.size()],
-                                    reinterpret_cast<sockaddr*>(&accept.address), &accept.length, 0,
-                                    IORING_FILE_INDEX_ALLOC);
+        io_uring_prep_accept(sqe, listeners_[index % listeners_.size()],
+                             reinterpret_cast<sockaddr*>(&accept.address), &accept.length, 0);
+        // Set here: the direct variant of liburing 2.3 turns this value into "no direct descriptor".
+        sqe->file_index = IORING_FILE_INDEX_ALLOC;
         stamp(sqe, Op::accept, index, 0);
         accept.armed = true;
         ++armed_;
