@@ -1,12 +1,12 @@
 // Mail data in one pass: copies a receive buffer into a message while it finds the end of data, removes dot
 // stuffing, checks line ends and feeds CRC32C. RFC 5321 §4.1.1.4, §4.5.2; RFC 3030 for BDAT.
 //
-// Only CR LF "." CR LF ends DATA. A line starts at the start of the data and after CR LF, nowhere else: a dot that
-// follows a bare LF or a bare CR is neither stuffing nor an end. The full matrix is in docs/protocol.md.
+// Only CR LF "." CR LF ends DATA. A line starts at the start of the data and after CR LF, nowhere else: a dot
+// that follows a bare LF or a bare CR is neither stuffing nor an end. The full matrix is in docs/protocol.md.
 //
-// The state is a plain value that survives between calls, so input may be split anywhere: any split gives the same
-// output, counts, CRC and end. Every implementation equals scalar_kernels() on every input and split; tests and a
-// fuzz target hold them to it. No allocation; any thread; different states do not interact.
+// The state is a plain value that survives between calls, so input may be split anywhere: any split gives the
+// same output, counts, CRC and end. Every implementation equals scalar_kernels() on every input and split;
+// tests and a fuzz target hold them to it. No allocation; any thread; different states do not interact.
 #pragma once
 
 #include <cstddef>
@@ -36,10 +36,10 @@ enum class Position : std::uint8_t {
 struct DataState {
     Position position = Position::line_start;
     LineEnds line_ends = LineEnds::normalize;
-    bool eight_bit = false;         // an octet above 127 was seen
-    std::uint32_t crc = 0;          // CRC32C of what was written; may start from earlier output
-    std::uint64_t octets_in = 0;    // consumed; the size of RFC 1870 is octets_in less stuffing and terminator
-    std::uint64_t octets_out = 0;   // written
+    bool eight_bit = false;        // an octet above 127 was seen
+    std::uint32_t crc = 0;         // CRC32C of what was written; may start from earlier output
+    std::uint64_t octets_in = 0;   // consumed; the size of RFC 1870 is octets_in less stuffing and terminator
+    std::uint64_t octets_out = 0;  // written
     std::uint64_t bare_lf = 0;
     std::uint64_t bare_cr = 0;
     std::uint64_t nul = 0;
@@ -53,13 +53,15 @@ struct DataStep {
 
 // One implementation of the kernels.
 //
-// copy_data: DATA. Consumes until the input ends, the end of data was consumed, or `out` cannot take what the next
+// copy_data: DATA. Consumes until the input ends, the end of data was consumed, or `out` cannot take what the
+// next
 //   input byte may produce. Never writes past out.size(); needs out.size() >= 2 to make progress.
-// copy_chunk: BDAT. The same without dots and without an end; the caller bounds `in` to the chunk. A CR at the end
+// copy_chunk: BDAT. The same without dots and without an end; the caller bounds `in` to the chunk. A CR at
+// the end
 //   of a chunk stays pending (position after_cr), for the LF may open the next one.
 // finish_chunks: after the last chunk: writes a pending CR as LineEnds says. Needs out.size() >= 2.
-// crc32c: CRC32C (Castagnoli, RFC 3720 §B.4), crc32c(0, "123456789") == 0xE3069283. Chains: crc32c(crc32c(0,a),b).
-// find_lf: index of the first LF in `in`, or in.size().
+// crc32c: CRC32C (Castagnoli, RFC 3720 §B.4), crc32c(0, "123456789") == 0xE3069283. Chains:
+// crc32c(crc32c(0,a),b). find_lf: index of the first LF in `in`, or in.size().
 struct Kernels {
     std::string_view name;  // "scalar", "avx2", "avx512", "neon"
     DataStep (*copy_data)(DataState& state, Bytes in, MutableBytes out);
@@ -79,6 +81,8 @@ std::span<const Kernels* const> available_kernels();
 // unavailable names are ignored).
 const Kernels& kernels();
 
-inline std::uint32_t crc32c(std::uint32_t crc, Bytes data) { return kernels().crc32c(crc, data); }
+inline std::uint32_t crc32c(std::uint32_t crc, Bytes data) {
+    return kernels().crc32c(crc, data);
+}
 
 }  // namespace ringmx::scan

@@ -1,0 +1,41 @@
+// Compiled with -mavx2 -mpopcnt -mbmi; called only where the processor has them.
+#include <immintrin.h>
+
+#include "scan/block_run.hpp"
+
+namespace ringmx::scan {
+
+namespace {
+
+struct Block {
+    __m256i low;
+    __m256i high;
+
+    static Block load(const unsigned char* from) {
+        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)),
+                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32))};
+    }
+    void store(unsigned char* to) const {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), low);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), high);
+    }
+    static std::uint64_t join(__m256i a, __m256i b) {
+        return static_cast<std::uint32_t>(_mm256_movemask_epi8(a)) |
+               std::uint64_t{static_cast<std::uint32_t>(_mm256_movemask_epi8(b))} << 32;
+    }
+    std::uint64_t equal(unsigned char octet) const {
+        const __m256i wanted = _mm256_set1_epi8(static_cast<char>(octet));
+        return join(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
+    }
+    std::uint64_t high_bit() const { return join(low, high); }
+};
+
+#include "scan/block_run_generic.inl"
+
+}  // namespace
+
+void run_blocks_avx2(BlockRun& run) {
+    run_blocks(run);
+}
+
+}  // namespace ringmx::scan
