@@ -1,8 +1,8 @@
 #include "base/message_id.hpp"
 
-#include <sys/random.h>
-
 #include <algorithm>
+
+#include <sys/random.h>
 
 #include "base/assert.hpp"
 
@@ -13,7 +13,19 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 constexpr std::uint32_t kSequenceLimit = 1u << 12;
 
-constexpr bool is_dash_position(std::size_t at) { return at == 8 || at == 13 || at == 18 || at == 23; }
+constexpr bool is_dash_position(std::size_t at) {
+    return at == 8 || at == 13 || at == 18 || at == 23;
+}
+
+// SplitMix64's finaliser: one to one, so that seeds that differ give states that differ, and near seeds
+// states far apart. The generator must not start at zero.
+std::uint64_t spread(std::uint64_t seed) {
+    seed += 0x9E37'79B9'7F4A'7C15ULL;
+    seed = (seed ^ seed >> 30) * 0xBF58'476D'1CE4'E5B9ULL;
+    seed = (seed ^ seed >> 27) * 0x94D0'49BB'1331'11EBULL;
+    seed ^= seed >> 31;
+    return seed != 0 ? seed : 1;
+}
 
 int hex_value(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -55,16 +67,17 @@ std::optional<MessageId> MessageId::parse(std::string_view text) {
 
 std::int64_t MessageId::unix_ms() const {
     std::int64_t ms = 0;
-    for (std::size_t i = 0; i < 6; ++i) ms = ms << 8 | bytes[i];
+    for (std::size_t i = 0; i < 6; ++i)
+        ms = ms << 8 | bytes[i];
     return ms;
 }
 
 MessageIdGenerator::MessageIdGenerator() : state_(0) {
     RMX_ASSERT(getrandom(&state_, sizeof state_, 0) == sizeof state_);
-    state_ |= 1;
+    state_ = spread(state_);
 }
 
-MessageIdGenerator::MessageIdGenerator(std::uint64_t seed) : state_(seed * 2 + 1) {}
+MessageIdGenerator::MessageIdGenerator(std::uint64_t seed) : state_(spread(seed)) {}
 
 std::uint64_t MessageIdGenerator::random() {
     // xorshift64*: period 2^64 - 1, state never zero.
@@ -85,12 +98,14 @@ MessageId MessageIdGenerator::next(std::int64_t wall_us) {
         sequence_ = 0;
     }
     MessageId id;
-    for (std::size_t i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(last_ms_ >> (40 - 8 * i));
+    for (std::size_t i = 0; i < 6; ++i)
+        id.bytes[i] = static_cast<std::uint8_t>(last_ms_ >> (40 - 8 * i));
     id.bytes[6] = static_cast<std::uint8_t>(0x70 | sequence_ >> 8);
     id.bytes[7] = static_cast<std::uint8_t>(sequence_);
     const std::uint64_t r = random();
     id.bytes[8] = static_cast<std::uint8_t>(0x80 | (r >> 56 & 0x3f));
-    for (std::size_t i = 9; i < 16; ++i) id.bytes[i] = static_cast<std::uint8_t>(r >> (8 * (15 - i)));
+    for (std::size_t i = 9; i < 16; ++i)
+        id.bytes[i] = static_cast<std::uint8_t>(r >> (8 * (15 - i)));
     return id;
 }
 

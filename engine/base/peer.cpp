@@ -1,17 +1,18 @@
 #include "base/peer.hpp"
 
+#include <charconv>
+#include <cstring>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-
-#include <charconv>
-#include <cstring>
 
 namespace ringmx {
 
 namespace {
 
 constexpr std::uint8_t kMappedPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr unsigned kMappedBits = 96;
 
 void store_ipv6(PeerAddress& address, const std::uint8_t* raw) {
     if (std::memcmp(raw, kMappedPrefix, sizeof kMappedPrefix) == 0) {
@@ -60,34 +61,42 @@ std::optional<Network> Network::parse(std::string_view text) {
     const std::size_t slash = text.find('/');
     const std::string_view host = text.substr(0, slash);
     char copy[64];
-    if (host.empty() || host.size() >= sizeof copy) return std::nullopt;
+    if (host.empty() || host.size() >= sizeof copy || host.find('\0') != std::string_view::npos)
+        return std::nullopt;
     std::memcpy(copy, host.data(), host.size());
     copy[host.size()] = '\0';
 
     Network network;
+    unsigned bits_max = 128;
     std::uint8_t raw[16];
     if (inet_pton(AF_INET, copy, raw) == 1) {
         network.base.family = PeerAddress::Family::ipv4;
         std::memcpy(network.base.bytes.data(), raw, 4);
+        bits_max = 32;
     } else if (inet_pton(AF_INET6, copy, raw) == 1) {
-        network.base.family = PeerAddress::Family::ipv6;
-        std::memcpy(network.base.bytes.data(), raw, 16);
+        store_ipv6(network.base, raw);
     } else {
         return std::nullopt;
     }
-    const unsigned bits_max = network.base.family == PeerAddress::Family::ipv4 ? 32 : 128;
     unsigned bits = bits_max;
     if (slash != std::string_view::npos) {
         const std::string_view digits = text.substr(slash + 1);
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-        if (error != std::errc{} || end != digits.data() + digits.size() || bits > bits_max) return std::nullopt;
+        if (error != std::errc{} || end != digits.data() + digits.size() || bits > bits_max)
+            return std::nullopt;
+    }
+    if (bits_max == 128 && network.base.family == PeerAddress::Family::ipv4) {
+        // Peers with a mapped address are IPv4 (store_ipv6), and so is a network of them. A wider one would
+        // hold addresses of both families.
+        if (bits < kMappedBits) return std::nullopt;
+        bits -= kMappedBits;
     }
     network.prefix_bits = static_cast<std::uint8_t>(bits);
     return network;
 }
 
 bool Network::contains(const PeerAddress& address) const {
-    if (address.family != base.family) return false;
+    if (address.family != base.family || base.family == PeerAddress::Family::none) return false;
     const std::size_t whole = prefix_bits / 8;
     if (std::memcmp(address.bytes.data(), base.bytes.data(), whole) != 0) return false;
     const unsigned rest = prefix_bits % 8;

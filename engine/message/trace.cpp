@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::size_t kLineOctets = 78;      // RFC 5322 §2.1.1: SHOULD
 constexpr std::size_t kNameOctetsMax = 255;  // RFC 5321 §4.5.3.1.2; longer names are cut
-constexpr std::size_t kMailboxOctetsMax =
-    900;  // longer ones are not printed; the line must end before 998 octets
+// Longer mailboxes are not printed: the line must end before 998 octets (RFC 5322 §2.1.1).
+constexpr std::size_t kMailboxOctetsMax = 700;
 
 // RFC 3848; RFC 6531 §4.3. After HELO there is no keyword that tells TLS.
 std::string_view protocol_keyword(std::uint32_t flags) {
