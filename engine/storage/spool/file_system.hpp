@@ -23,6 +23,8 @@ class File {
     virtual ~File() = default;
     // Reads until `into` is full or the file ends; returns the octets read.
     virtual Result<std::size_t> read_at(std::uint64_t offset, MutableBytes into) = 0;
+    // The next read of this range should come from the device, not from a cache.
+    virtual void drop_cache(std::uint64_t offset, std::uint64_t bytes) = 0;
     virtual Status write_at(std::uint64_t offset, Bytes bytes) = 0;
     virtual Status sync() = 0;
     virtual Result<std::uint64_t> size() = 0;
