@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "base/result.hpp"
 #include "ring/ring.hpp"
@@ -23,10 +24,11 @@ using BackendFactory = std::function<Result<std::unique_ptr<Backend>>(ring::Ring
 
 struct WorkerOptions {
     std::string name = "ringmx-store";  // of the thread; 15 octets are shown
-    ring::RingOptions ring{.submission_entries = 1024, .completion_entries = 8192, .files_max = 0};
+    ring::RingOptions ring = {.submission_entries = 1024, .completion_entries = 8192, .files_max = 0};
     std::uint32_t queue_entries = limits::store_queue_entries;  // per core and direction; a power of two
     int pin_to = -1;                                            // CPU; -1: not pinned
     bool message_ring = true;                                   // KernelFeatures::message_ring
+    std::int64_t tick_ns = kNsPerSecond / 4;                    // between two calls of Backend::tick()
 };
 
 struct WorkerShared;

@@ -7,7 +7,6 @@
 namespace ringmx::storage {
 namespace {
 
-constexpr std::int64_t kTickNs = kNsPerSecond / 4;
 constexpr std::size_t kBatchMax = 256;  // requests popped at once
 
 }  // namespace
@@ -127,7 +126,7 @@ void WorkerLoop::take_requests() {
 
 void WorkerLoop::tick_if_due() {
     if (now_.mono_ns >= next_tick_ns_) {
-        next_tick_ns_ = now_.mono_ns + kTickNs;
+        next_tick_ns_ = now_.mono_ns + shared_->options.tick_ns;
         backend_->tick(now_);
         relay();
     }
