@@ -12,7 +12,7 @@
 namespace ringmx::smtp {
 
 constexpr std::size_t kEnvidOctetsMax = 100;  // RFC 3461 §4.4
-constexpr std::size_t kOrcptOctetsMax = 500;  // RFC 3461 §4.2
+constexpr std::size_t kOrcptOctetsMax = 500;  // ours
 
 enum class Verb : std::uint8_t {
     unknown,
