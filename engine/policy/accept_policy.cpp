@@ -165,7 +165,7 @@ bool AcceptTables::accepts_recipient(std::string_view local_part, std::string_vi
     if (key.append(host.view()) && state_->recipients.contains(key.view())) return true;
 
     const std::size_t plus = key.view().substr(0, local_octets).find('+');
-    if (plus == std::string_view::npos || plus == 0) return false;
+    if (plus == std::string_view::npos) return false;
     key.truncate(plus);
     return key.append(host.view()) && state_->recipients.contains(key.view());
 }

@@ -23,7 +23,13 @@ std::uint64_t mix(std::uint64_t value) {
     return value ^ value >> 33;
 }
 
-std::uint64_t hash_of(std::string_view text) {
+constexpr std::uint32_t tag_of(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 32);
+}
+
+}  // namespace
+
+std::uint64_t StringSet::hash_of(std::string_view text) {
     std::uint64_t hash = text.size();
     while (text.size() >= sizeof hash) {
         hash = mix(hash ^ load_le<std::uint64_t>(text.data()));
@@ -33,12 +39,6 @@ std::uint64_t hash_of(std::string_view text) {
     if (!text.empty()) std::memcpy(&rest, text.data(), text.size());
     return mix(hash ^ rest);
 }
-
-constexpr std::uint32_t tag_of(std::uint64_t hash) {
-    return static_cast<std::uint32_t>(hash >> 32);
-}
-
-}  // namespace
 
 std::string_view StringSet::text_at(std::size_t position) const {
     const std::size_t length = load_le<std::uint16_t>(texts_.data() + position);

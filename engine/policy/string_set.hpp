@@ -23,6 +23,9 @@ class StringSet {
     bool contains(std::string_view entry) const;
     std::size_t size() const { return size_; }
 
+    // The hash by which entries are found: 32 bits stand in the table, some of the others choose the place.
+    static std::uint64_t hash_of(std::string_view text);
+
  private:
     // Where an entry begins in texts_, plus one (0: empty), beside 32 bits of its hash.
     struct Slot {
