@@ -70,8 +70,8 @@ class Handler {
     virtual Decision on_hello(const Hello& hello) = 0;
     virtual Decision on_mail(const MailCommand& command) = 0;  // the transaction begins when this is accepted
     virtual Decision on_rcpt(const RcptCommand& command) = 0;
-    virtual Decision on_data(
-        DataKind kind) = 0;  // before the first octet of mail data; accept: 354, or go on
+    // Before the first octet of mail data; accept: 354, or the chunk is taken.
+    virtual Decision on_data(DataKind kind) = 0;
     virtual Decision on_end_of_data(const DataFacts& facts) = 0;  // accept only when the message is kept
 
     // The transaction is gone: RSET, EHLO, refusal or end. Called exactly once for every accepted MAIL that
@@ -130,12 +130,8 @@ class Session {
     enum class Question : std::uint8_t { none, connect, hello, mail, rcpt, data, bdat, end_of_data };
     // The one reply that is due: not yet written for want of room, or held back until its chunk is swallowed.
     enum class Due : std::uint8_t { none, line, line_with_hostname, extensions, chunk_octets };
-    enum class Greeted : std::uint8_t {
-        no,
-        helo,
-        ehlo,
-        refused
-    };  // refused: by on_connect, only QUIT is left
+    // By what the client introduced itself; refused: on_connect said no, and only QUIT is left.
+    enum class Greeted : std::uint8_t { no, helo, ehlo, refused };
 
     static constexpr std::size_t kHeldTextMax = 80;  // octets kept of a reply's text while there is no room
 

@@ -74,8 +74,8 @@ void Session::begin_chunk() {
 // Consumes the rest of the chunk, then replies. The transaction is gone, so that no later chunk can complete
 // a message that misses this one; BDAT commands behind it get 503 until the next MAIL.
 void Session::swallow_chunk(const Reply& reply) {
+    if (transaction_) expect_echo();
     abort_transaction();
-    expect_echo();
     state_ = State::chunk;
     swallow_ = true;
     hold_back(reply);
