@@ -24,6 +24,17 @@ void store_ipv6(PeerAddress& address, const std::uint8_t* raw) {
     std::memcpy(address.bytes.data(), raw, 16);
 }
 
+// By hand: it is in every trace header and log line, and inet_ntop goes through sprintf.
+std::string_view format_ipv4(std::array<char, 48>& buffer, const std::uint8_t* raw) {
+    char* at = buffer.data();
+    char* const end = at + buffer.size();
+    for (int i = 0; i < 4; ++i) {
+        if (i > 0) *at++ = '.';
+        at = std::to_chars(at, end, raw[i]).ptr;
+    }
+    return {buffer.data(), static_cast<std::size_t>(at - buffer.data())};
+}
+
 }  // namespace
 
 PeerAddress PeerAddress::from_sockaddr(const sockaddr& address) {
@@ -44,9 +55,15 @@ PeerAddress PeerAddress::from_sockaddr(const sockaddr& address) {
 }
 
 std::string_view PeerAddress::format(std::array<char, 48>& buffer) const {
-    if (family == Family::none) return "unknown";
-    const int af = family == Family::ipv4 ? AF_INET : AF_INET6;
-    inet_ntop(af, bytes.data(), buffer.data(), static_cast<socklen_t>(buffer.size()));
+    switch (family) {
+        case Family::none:
+            return "unknown";
+        case Family::ipv4:
+            return format_ipv4(buffer, bytes.data());
+        case Family::ipv6:
+            break;
+    }
+    inet_ntop(AF_INET6, bytes.data(), buffer.data(), static_cast<socklen_t>(buffer.size()));
     return {buffer.data(), std::strlen(buffer.data())};
 }
 

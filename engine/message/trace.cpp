@@ -30,19 +30,31 @@ std::string_view protocol_keyword(std::uint32_t flags) {
     return "SMTP";
 }
 
-// What may stand in a name outside of comments and quotes (RFC 5322 §3.2.3); literals bring brackets and
-// colons.
-bool is_name_octet(unsigned char c) {
-    return c > ' ' && c < 0x7f && std::memchr("()<>,;\\\"", c, 8) == nullptr;
-}
+// Which octets may stand as they are.
+using OctetSet = std::array<bool, 256>;
 
-bool is_path_octet(unsigned char c) {
-    return c >= ' ' && c < 0x7f;
-}
+// In a name: what stands outside of comments and quotes (RFC 5322 §3.2.3); literals bring brackets and
+// colons.
+constexpr OctetSet kNameOctets = [] {
+    OctetSet set{};
+    for (std::size_t c = '!'; c <= '~'; ++c)
+        set[c] = true;
+    for (const char c : std::string_view("()<>;,\\\""))
+        set[static_cast<unsigned char>(c)] = false;
+    return set;
+}();
+
+// In a path, whose quoted local part may have anything printable.
+constexpr OctetSet kPathOctets = [] {
+    OctetSet set{};
+    for (std::size_t c = ' '; c <= '~'; ++c)
+        set[c] = true;
+    return set;
+}();
 
 class HeaderWriter {
  public:
-    explicit HeaderWriter(MutableBytes out, bool utf8) : out_(out), utf8_(utf8) {}
+    HeaderWriter(MutableBytes out, bool utf8) : out_(out), utf8_(utf8) {}
 
     std::size_t written() const { return at_; }
 
@@ -67,9 +79,11 @@ class HeaderWriter {
     }
     // Puts text from outside: an octet that `allowed` refuses becomes "?"; UTF-8 passes when it is well
     // formed and the transaction is SMTPUTF8.
-    void put_foreign(std::string_view text, bool (*allowed)(unsigned char)) {
+    void put_foreign(std::string_view text, const OctetSet& allowed) {
         while (!text.empty()) {
-            std::size_t length = allowed(static_cast<unsigned char>(text[0])) ? 1 : 0;
+            std::size_t length = 0;
+            while (length < text.size() && allowed[static_cast<unsigned char>(text[length])])
+                ++length;
             if (length == 0 && utf8_) length = utf8_multibyte_length(text);
             put(length > 0 ? text.substr(0, length) : "?");
             text.remove_prefix(std::max<std::size_t>(length, 1));
@@ -89,7 +103,7 @@ void write_from(HeaderWriter& out, const TraceFacts& facts) {
     const std::string_view name = given.substr(0, kNameOctetsMax);
     out.put("Received: from");
     out.begin_word(name.size());
-    out.put_foreign(name, is_name_octet);
+    out.put_foreign(name, kNameOctets);
     if (facts.client.family == PeerAddress::Family::none) return;
     std::array<char, 48> buffer;
     const std::string_view literal = facts.client.format_literal(buffer);
@@ -117,7 +131,7 @@ void write_for(HeaderWriter& out, const TraceFacts& facts) {
     const bool whole = facts.recipient.find('@') != std::string_view::npos;
     out.fold();
     out.put("for <");
-    out.put_foreign(facts.recipient, is_path_octet);
+    out.put_foreign(facts.recipient, kPathOctets);
     if (!whole) {
         out.put("@");
         out.put(facts.hostname.substr(0, kNameOctetsMax));

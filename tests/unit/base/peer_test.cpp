@@ -68,6 +68,18 @@ TEST(PeerAddress, LongestAddressesFitTheBuffer) {
     EXPECT_EQ(text(from_ipv4("255.255.255.255", 1)), "255.255.255.255");
 }
 
+TEST(PeerAddress, Ipv4IsPrintedAsTheSystemPrintsIt) {
+    for (unsigned octet = 0; octet < 256; ++octet) {
+        PeerAddress peer;
+        peer.family = PeerAddress::Family::ipv4;
+        for (std::size_t at = 0; at < 4; ++at)
+            peer.bytes[at] = static_cast<std::uint8_t>(octet + 85 * at);
+        char expected[INET_ADDRSTRLEN];
+        inet_ntop(AF_INET, peer.bytes.data(), expected, sizeof expected);
+        EXPECT_EQ(text(peer), expected);
+    }
+}
+
 TEST(PeerAddress, OtherFamiliesAreNone) {
     sockaddr_storage storage{};
     storage.ss_family = AF_UNIX;
