@@ -51,13 +51,15 @@ class Host final : public Handler {
     bool body_room_open = true;
     int aborts = 0;
     int body_rooms = 0;
+    int questions = 0;
     std::uint64_t expected_at_data = 0;
     std::string replies;
     std::string stored;
     std::vector<std::string> violations;
 
  private:
-    Decision answer(std::string_view where) const {
+    Decision answer(std::string_view where) {
+        ++questions;
         return where == later ? Decision::later() : Decision::accept();
     }
     std::string buffer_;
@@ -204,6 +206,7 @@ TEST(SessionEnds, AnyEndWhileADecisionIsOutstandingAbortsOnce) {
         for (const int end : {0, 1, 2}) {
             Talk talk;
             reach(talk, point);
+            const int questions = talk.host.questions;
             if (end == 0) talk.session.on_timeout();
             if (end == 1) talk.session.on_disconnect();
             if (end == 2) talk.session.shut_down();
@@ -213,6 +216,7 @@ TEST(SessionEnds, AnyEndWhileADecisionIsOutstandingAbortsOnce) {
             talk.session.on_decision(Decision::accept());
             EXPECT_EQ(talk.session.waiting(), Waiting::closed) << point << end;
             EXPECT_EQ(talk.host.aborts, is_open_at(point) && !waits ? 1 : 0) << point << end;
+            EXPECT_EQ(talk.host.questions, questions) << point << end;
             EXPECT_FALSE(talk.session.in_transaction());
         }
     }
@@ -281,6 +285,17 @@ TEST(SessionData, OversizedBodyAsksForNoRoom) {
     EXPECT_EQ(talk.host.last(), "552 5.3.4 Message size exceeds the limit");
     EXPECT_EQ(talk.host.aborts, 1);
     EXPECT_FALSE(talk.session.in_mail_data());
+}
+
+TEST(SessionData, AChunkBeyondTheLimitIsNotEvenBegun) {
+    Talk talk;
+    talk.options.message_octets_max = 1000;
+    talk.begin_transaction();
+    talk.say("BDAT 1001 LAST\r\n");
+    EXPECT_EQ(talk.host.aborts, 1);
+    talk.say(std::string(1001, 'x'));
+    EXPECT_EQ(talk.host.body_rooms, 0);
+    EXPECT_EQ(talk.host.last(), "552 5.3.4 Message size exceeds the limit");
 }
 
 TEST(SessionData, ALargeChunkIsExpectedBeforeItComes) {
