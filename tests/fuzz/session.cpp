@@ -57,7 +57,7 @@ class Host final : public Handler {
 
     MutableBytes reply_room(std::size_t octets) override {
         if (manner_.scarce && (refuse_ = !refuse_)) return {};
-        reply_.assign(octets, '\0');
+        reply_.resize(octets);
         return {reinterpret_cast<std::byte*>(reply_.data()), reply_.size()};
     }
     void reply_written(std::size_t octets) override {
@@ -73,7 +73,7 @@ class Host final : public Handler {
     MutableBytes body_room() override {
         RMX_ASSERT(open_);
         if (manner_.scarce && (refuse_ = !refuse_)) return {};
-        body_.assign(manner_.scarce ? 2 + random_.next(70) : 4096, '\0');
+        body_.resize(manner_.scarce ? 2 + random_.next(70) : 512);
         return {reinterpret_cast<std::byte*>(body_.data()), body_.size()};
     }
     std::uint32_t body_crc() override { return crc_; }
