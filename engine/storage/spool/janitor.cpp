@@ -183,6 +183,7 @@ bool Janitor::start_recycle_or_remove() {
         sequence_ = segment->sequence;
         name_ = segment_name(sequence_);
         file_ = -1;
+        segment->state = LiveSegment::State::leaving;
         // A file that failed a write is not trusted again.
         if (!segment->right_size || segment->poisoned || segments_.ready_count() >= kReadyMax) {
             go(Step::remove_log, DiskOp::Kind::remove);
@@ -195,18 +196,24 @@ bool Janitor::start_recycle_or_remove() {
     return false;
 }
 
+// The job's segment could not leave: it is tried again later.
+void Janitor::stay() {
+    back_off();
+    segments_.find(sequence_)->state = LiveSegment::State::closed;
+}
+
 void Janitor::recycle_done(std::int64_t result) {
     switch (step_) {
         case Step::recycle_rename:
             if (result < 0) {  // nothing has changed; the sequence number is lost
-                back_off();
+                stay();
                 step_ = Step::idle;
                 return;
             }
             go(Step::recycle_sync, DiskOp::Kind::sync_directory);
             return;
         case Step::recycle_sync:
-            segments_.erase(sequence_);
+            segments_.erase(sequence_, result >= 0);
             if (result < 0) {  // either name may survive a crash; both are harmless while the ack file stays
                 back_off();
                 name_ = new_name_;
@@ -235,14 +242,14 @@ void Janitor::remove_done(std::int64_t result) {
     switch (step_) {
         case Step::remove_log:
             if (result < 0 && result != -ENOENT) {
-                back_off();
+                stay();
                 step_ = Step::idle;
                 return;
             }
             go(Step::remove_sync, DiskOp::Kind::sync_directory);
             return;
         case Step::remove_sync:
-            segments_.erase(sequence_);
+            segments_.erase(sequence_, result >= 0);
             if (result < 0) {
                 back_off();
                 step_ = Step::idle;

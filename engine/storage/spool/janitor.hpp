@@ -94,6 +94,7 @@ class Janitor final : public DiskClient {
     void become_ready(int file);
     void go(Step step, DiskOp::Kind kind);
     void back_off();
+    void stay();
     bool space_for_segment() const { return free_bytes_ >= setup_.min_free_bytes + setup_.segment_bytes; }
 
     Disk& disk_;

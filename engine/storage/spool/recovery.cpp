@@ -90,7 +90,7 @@ Status Recovery::sweep() {
 
 // Writes the footer of a segment that was in use when the server ended: where its log ends is decided once.
 Status Recovery::close_open_end(SegmentSummary& segment) {
-    if (segment.closed || segment.end == 0) return ok_status();
+    if (segment.closed || segment.file_bytes < 2 * kFooterBytes) return ok_status();
     auto file = files_.open(path_of(segment_name(segment.sequence)), OpenMode::write);
     if (!file) return file.error();
     FrameHeader footer;
@@ -112,7 +112,7 @@ Status Recovery::make_ready(ShardStart& start) {
     std::vector<SegmentSummary> kept;
     for (SegmentSummary& segment : start.segments) {
         const std::string path = path_of(segment_name(segment.sequence));
-        const bool empty = segment.end == 0;
+        const bool empty = segment.end == 0 && segment.live == 0;
         if (!empty || segment.file_bytes != options_.segment_bytes || start.ready.size() >= 2) {
             kept.push_back(std::move(segment));
             continue;

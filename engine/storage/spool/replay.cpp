@@ -212,10 +212,17 @@ bool Replay::is_acknowledged(const Cursor& cursor) {
 // behind the torn end of a segment was never promised. The rest is a loss.
 void Replay::settle_broken() {
     for (const Broken& broken : broken_) {
-        const SegmentSummary* at = find(broken.cursor.segment);
+        SegmentSummary* at = find(broken.cursor.segment);
         if (at == nullptr || at->acks.contains(broken.cursor.offset)) continue;
         const SegmentSummary* missing = find(broken.chain.missing_segment);
-        if (missing != nullptr && broken.chain.missing_offset >= missing->end) continue;
+        if (missing != nullptr && broken.chain.missing_offset >= missing->end) {
+            if (missing == at) continue;
+            at->needs.push_back(missing->sequence);
+            for (SegmentSummary& segment : result_.segments) {
+                if (segment.sequence >= missing->sequence && segment.sequence < at->sequence) ++segment.live;
+            }
+            continue;
+        }
         if (options_.live && is_acknowledged(broken.cursor)) continue;
         report({Problem::Kind::corruption, broken.cursor, 0,
                 "message " + std::string(as_text(broken.id.text())) + " lacks the part at " +

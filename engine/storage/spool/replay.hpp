@@ -35,6 +35,9 @@ struct SegmentSummary {
     AckSet acks;
     std::uint64_t acks_bytes = 0;  // good part of its ack file
     std::vector<Span> spans;       // unacknowledged messages that begin in an earlier segment
+    // For each commit frame here whose message failed for a frame in an earlier segment: that segment. It
+    // must stay as long as this one: else the frame would be missing, rather than known not to count.
+    std::vector<std::uint64_t> needs;
 };
 
 struct ShardReplay {

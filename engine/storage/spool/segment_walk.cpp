@@ -37,7 +37,7 @@ void SegmentFile::forget() {
 
 Result<Bytes> SegmentFile::bytes_at(std::uint32_t offset, std::size_t wanted) {
     if (offset < window_at_ || offset + wanted > window_at_ + window_bytes_) {
-        window_.resize(kWindowBytes);
+        window_.resize(std::min<std::size_t>(kWindowBytes, frames_end_));
         window_at_ = offset / kBlockBytes * kBlockBytes;
         const auto count = file_->read_at(window_at_, window_);
         if (!count) {
@@ -102,6 +102,15 @@ Result<std::optional<FrameHeader>> SegmentFile::footer() {
     return Found{*header};
 }
 
+Result<std::uint32_t> SegmentFile::log_end() {
+    if (!log_end_) {
+        const auto found = footer();
+        if (!found) return found.error();
+        log_end_ = *found ? (*found)->durable_end : frames_end_;
+    }
+    return *log_end_;
+}
+
 void SegmentWalk::learn_durable_end(std::uint32_t end) {
     durable_end_ = std::max(durable_end_, std::min(end, file_.frames_end()));
 }
@@ -133,22 +142,31 @@ Result<std::optional<FrameHeader>> SegmentWalk::good_frame_at(std::uint32_t offs
     return *payload ? header : Found{};
 }
 
+// Once the segment is closed, its footer alone says where the log ends: what stands behind was never
+// acknowledged.
+Status SegmentWalk::read_footer() {
+    if (closed_end_) return ok_status();
+    const auto footer = file_.footer();
+    if (!footer) return footer.error();
+    if (*footer) closed_end_ = durable_end_ = (*footer)->durable_end;
+    return ok_status();
+}
+
 Result<std::optional<FrameHeader>> SegmentWalk::next() {
     using Found = std::optional<FrameHeader>;
+    if (!footer_read_) {
+        const Status read = read_footer();
+        if (!read) return read.error();
+        footer_read_ = true;
+    }
     auto frame = good_frame_at(position_);
     if (!frame) return frame;
     if (*frame) return Found{taken(**frame)};
 
     // Either the end or damage. What was read may be older than what is there now: look again.
     file_.forget();
-    if (!closed_end_) {
-        const auto footer = file_.footer();
-        if (!footer) return footer.error();
-        if (*footer) {
-            closed_end_ = (*footer)->durable_end;
-            durable_end_ = *closed_end_;
-        }
-    }
+    const Status read = read_footer();
+    if (!read) return read.error();
     if (!closed_end_) {
         const auto looked = look_on();
         if (!looked) return looked.error();

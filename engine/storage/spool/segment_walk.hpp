@@ -32,6 +32,9 @@ class SegmentFile {
     Result<std::optional<Bytes>> payload_of(const FrameHeader& header);
     // The footer, if the segment was closed.
     Result<std::optional<FrameHeader>> footer();
+    // Where the log ends as far as the file says: its footer's word, else the end of the room for frames.
+    // Read once.
+    Result<std::uint32_t> log_end();
     // Makes the next read go to the file again: it may have changed.
     void forget();
 
@@ -48,6 +51,7 @@ class SegmentFile {
     std::uint64_t sequence_;
     std::uint64_t tag_;
     std::uint32_t frames_end_ = 0;
+    std::optional<std::uint32_t> log_end_;
     std::vector<std::byte> window_;
     std::uint64_t window_at_ = 0;
     std::size_t window_bytes_ = 0;
@@ -89,6 +93,7 @@ class SegmentWalk {
  private:
     Result<std::optional<FrameHeader>> good_frame_at(std::uint32_t offset);
     Result<std::optional<FrameHeader>> resume_behind_damage();
+    Status read_footer();
     Status look_on();
     std::uint32_t block_behind(std::uint32_t offset) const;
     std::uint32_t end() const { return closed_end_ ? *closed_end_ : file_.frames_end(); }

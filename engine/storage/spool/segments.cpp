@@ -25,9 +25,13 @@ LiveSegment* SegmentTable::find(std::uint64_t sequence) {
     return found != segments_.end() && (*found)->sequence == sequence ? found->get() : nullptr;
 }
 
-void SegmentTable::erase(std::uint64_t sequence) {
-    const LiveSegment* segment = find(sequence);
+void SegmentTable::erase(std::uint64_t sequence, bool gone) {
+    LiveSegment* segment = find(sequence);
     RMX_ASSERT(segment != nullptr && segment != active_ && segment->references == 0 && segment->batches == 0);
+    if (gone) {
+        for (const std::uint64_t first : segment->needs)
+            release(first, sequence - 1);
+    }
     std::erase_if(segments_, [&](const auto& each) { return each.get() == segment; });
 }
 
@@ -60,7 +64,9 @@ std::size_t SegmentTable::ready_count() const {
 void SegmentTable::reference(std::uint64_t after, std::uint64_t last) {
     for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
         if ((*segment)->sequence <= after) return;
-        if ((*segment)->sequence <= last) ++(*segment)->references;
+        // One that is leaving lies between two frames of the message, and has none itself.
+        if ((*segment)->sequence <= last && (*segment)->state != LiveSegment::State::leaving)
+            ++(*segment)->references;
     }
 }
 
@@ -87,9 +93,11 @@ std::uint64_t SegmentTable::take_span(LiveSegment& segment, std::uint32_t offset
 }
 
 void SegmentTable::withdraw(LiveSegment& segment, std::uint32_t offset, std::uint64_t first) {
-    if (segment.acks.contains(offset)) return;
+    // Taken for acknowledged from now on: a consumer may have read the frame before its write failed.
+    if (!segment.acks.add(offset)) return;
     take_span(segment, offset);
-    release(first, segment.sequence);
+    release(segment.sequence, segment.sequence);
+    if (first != segment.sequence) segment.needs.push_back(first);
 }
 
 void SegmentTable::acknowledge(LiveSegment& segment, std::uint32_t offset) {

@@ -1,9 +1,9 @@
 // SegmentTable: the segments of a running shard, from ready to recycled, and who still needs each of them.
 //
 // A segment is, in this order: ready (prepared, empty), active (being written), sealed (written no more),
-// closed (its footer is on disk). A message holds one reference on every segment from the one of its first
-// frame to the one of its last, from the moment a frame is placed until a consumer acknowledges it, or it
-// fails or is aborted. A closed segment without references may be recycled.
+// closed (its footer is on disk), leaving (being recycled or removed). A message holds one reference on every
+// segment from the one of its first frame to the one of its last, from the moment a frame is placed until a
+// consumer acknowledges it, or it fails or is aborted. A closed segment without references may be recycled.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 namespace ringmx::storage::spool {
 
 struct LiveSegment {
-    enum class State : std::uint8_t { ready, active, sealed, closed };
+    enum class State : std::uint8_t { ready, active, sealed, closed, leaving };
     State state = State::ready;
     bool poisoned = false;   // a write failed: nothing in flight on it is acknowledged
     bool right_size = true;  // its file has the configured size: worth recycling
@@ -30,8 +30,9 @@ struct LiveSegment {
     std::uint64_t previous = 0;              // the segment written before this one
     std::uint32_t previous_durable_end = 0;  // as far as known
     AckSet acks;
-    std::uint64_t acks_bytes = 0;  // of the ack file, taken in
-    std::vector<Span> spans;       // messages committed here that began in an earlier segment
+    std::uint64_t acks_bytes = 0;      // of the ack file, taken in
+    std::vector<Span> spans;           // messages committed here that began in an earlier segment
+    std::vector<std::uint64_t> needs;  // earlier segments that must outlive this one (SegmentSummary::needs)
 };
 
 class SegmentTable {
@@ -39,7 +40,9 @@ class SegmentTable {
     // Adds one behind all others: sequences rise.
     LiveSegment& add(std::uint64_t sequence);
     LiveSegment* find(std::uint64_t sequence);
-    void erase(std::uint64_t sequence);
+    // Forgets one that nobody refers to. `gone`: durably; else its name may come back at the next start, and
+    // what it needs must stay until then.
+    void erase(std::uint64_t sequence, bool gone);
 
     LiveSegment* active() const { return active_; }
     // Seals the active segment, if there is one, and makes the oldest ready one active. False: none is ready;
@@ -56,7 +59,7 @@ class SegmentTable {
     // A message that began in an earlier segment was committed at this place.
     void note_span(LiveSegment& segment, std::uint32_t offset, std::uint64_t first);
     // A commit frame's message failed: gives back its references, unless a consumer has acknowledged it
-    // already.
+    // already. Segments before the commit frame's stay for as long as that one does.
     void withdraw(LiveSegment& segment, std::uint32_t offset, std::uint64_t first);
     // A consumer is done with the message. Harmless when repeated.
     void acknowledge(LiveSegment& segment, std::uint32_t offset);

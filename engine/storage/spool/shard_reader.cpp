@@ -233,6 +233,19 @@ Status ShardReader::lock_consumer() {
     return ok_status();
 }
 
+// Of a place where no message is: false if there may have been one: its segment is recycled, or it stood in a
+// write that failed after it was read, and was never acknowledged to its sender.
+Result<bool> ShardReader::never_was(std::uint64_t segment, std::uint32_t offset) {
+    auto file = SegmentFile::open(files_, path_of(segment), segment, tag_);
+    if (!file) {
+        if (file.error().code == ENOENT) return false;
+        return file.error();
+    }
+    const auto footer = (*file)->footer();
+    if (!footer) return footer.error();
+    return !*footer || offset < (*footer)->durable_end;
+}
+
 Status ShardReader::ack(std::span<const Cursor> cursors) {
     const Status locked = lock_consumer();
     if (!locked) return locked;
@@ -247,10 +260,10 @@ Status ShardReader::ack(std::span<const Cursor> cursors) {
         const auto message = at(segment, cursor.offset);
         if (!message) return message.error();
         if (!*message) {
-            if (files_.open(path_of(segment), OpenMode::read).ok()) {
-                return Error{ENOENT, "no message at " + cursor.text()};
-            }
-            continue;  // recycled: it had been acknowledged
+            const auto never = never_was(segment, cursor.offset);
+            if (!never) return never.error();
+            if (*never) return Error{ENOENT, "no message at " + cursor.text()};
+            continue;
         }
         records.resize(records.size() + kAckRecordBytes);
         encode_ack({segment, cursor.offset}, records.data() + records.size() - kAckRecordBytes);

@@ -37,6 +37,7 @@ class ShardReader {
     Result<bool> ended(std::vector<Problem>& problems);
     void note_gaps(std::vector<Problem>& problems);
     Result<bool> server_runs();
+    Result<bool> never_was(std::uint64_t segment, std::uint32_t offset);
     Status lock_consumer();
     void leave();
 

@@ -69,6 +69,7 @@ void SpoolBackend::adopt(SegmentSummary& summary, std::uint64_t segment_bytes) {
     segment.acks = std::move(summary.acks);
     segment.acks_bytes = summary.acks_bytes;
     segment.spans = std::move(summary.spans);
+    segment.needs = std::move(summary.needs);
 }
 
 BackendTraits SpoolBackend::traits() const {

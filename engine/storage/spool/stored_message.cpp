@@ -25,9 +25,9 @@ Result<std::optional<FrameHeader>> MessageFinder::commit_at(std::uint64_t segmen
     const auto file = open(segment);
     if (!file) return file.error();
     if (*file == nullptr) return Found{};
-    const auto footer = (*file)->footer();
-    if (!footer) return footer.error();
-    if (*footer && offset >= (*footer)->durable_end) return Found{};
+    const auto end = (*file)->log_end();
+    if (!end) return end.error();
+    if (offset >= *end) return Found{};
     auto header = (*file)->only_header_at(offset);
     if (!header) return header;
     return *header && (*header)->kind == FrameKind::commit ? header : Found{};
@@ -40,10 +40,12 @@ Result<std::vector<FrameHeader>> MessageFinder::frames_of(const FrameHeader& com
         const auto file = open(later.previous_part_segment);
         if (!file) return file.error();
         if (*file == nullptr) return std::vector<FrameHeader>{};
+        const auto end = (*file)->log_end();
+        if (!end) return end.error();
         const auto header = (*file)->only_header_at(later.previous_part_offset);
         if (!header) return header.error();
-        if (!*header || (*header)->kind != FrameKind::part || (*header)->id != commit.id ||
-            (*header)->part + 1 != later.part ||
+        if (!*header || later.previous_part_offset >= *end || (*header)->kind != FrameKind::part ||
+            (*header)->id != commit.id || (*header)->part + 1 != later.part ||
             (*header)->payload_position + (*header)->payload_bytes != later.payload_position) {
             return std::vector<FrameHeader>{};
         }
