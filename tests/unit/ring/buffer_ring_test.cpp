@@ -9,12 +9,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ring/poison.hpp"
+
 namespace ringmx::ring {
 namespace {
 
 constexpr std::uint16_t kGroup = 3;
 constexpr std::uint32_t kBuffers = 4;
 constexpr std::size_t kBufferBytes = 512;
+
+struct Completion {
+    std::int32_t res = 0;
+    std::uint32_t flags = 0;
+};
 
 class BufferRingTest : public ::testing::Test {
  protected:
@@ -45,12 +52,12 @@ class BufferRingTest : public ::testing::Test {
     void send_text(const std::string& text) {
         ASSERT_EQ(send(ends_[1], text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
     }
-    io_uring_cqe next() {
-        io_uring_cqe seen{};
+    Completion next() {
+        Completion seen;
         for (int count = 0; count == 0;) {
             EXPECT_EQ(ring_->enter(-1), 0);
             ring_->reap([&](const io_uring_cqe& cqe) {
-                seen = cqe;
+                seen = {cqe.res, cqe.flags};
                 ++count;
             });
             EXPECT_LE(count, 1);
@@ -69,7 +76,7 @@ TEST_F(BufferRingTest, ReceivedOctetsAreSeenAndBuffersGoRound) {
     for (int i = 0; i < 70'000; ++i) {  // past the 16 bits of the ring's tail
         const std::string text = "message " + std::to_string(i);
         send_text(text);
-        const io_uring_cqe seen = next();
+        const Completion seen = next();
         ASSERT_EQ(seen.res, static_cast<std::int32_t>(text.size()));
         ASSERT_TRUE(seen.flags & IORING_CQE_F_BUFFER);
         ASSERT_TRUE(seen.flags & IORING_CQE_F_MORE);
@@ -88,21 +95,21 @@ TEST_F(BufferRingTest, RunningOutIsReportedAndRefillingCures) {
     std::uint16_t held[kBuffers];
     for (std::uint16_t& id : held) {
         send_text("x");
-        const io_uring_cqe seen = next();
+        const Completion seen = next();
         ASSERT_EQ(seen.res, 1);
         id = BufferRing::buffer_id(seen.flags);
         buffers_->taken();
     }
     EXPECT_EQ(buffers_->available(), 0u);
     send_text("late");
-    const io_uring_cqe refused = next();
+    const Completion refused = next();
     EXPECT_EQ(refused.res, -ENOBUFS);
     EXPECT_FALSE(refused.flags & IORING_CQE_F_MORE);
     for (const std::uint16_t id : held)
         buffers_->give_back(id);
     buffers_->publish();
     arm();
-    const io_uring_cqe seen = next();
+    const Completion seen = next();
     ASSERT_EQ(seen.res, 4);
     buffers_->taken();
     EXPECT_EQ(as_text(buffers_->view(BufferRing::buffer_id(seen.flags), 4)), "late");
@@ -125,7 +132,7 @@ TEST_F(BufferRingDeathTest, MoreBuffersThanThereAreCannotComeBack) {
     EXPECT_DEATH(buffers_->give_back(0), "invariant");
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef RINGMX_ASAN
 TEST_F(BufferRingDeathTest, ReadingWhatTheKernelHoldsIsFound) {
     const Bytes octets = buffers_->view(0, 1);
     buffers_->taken();

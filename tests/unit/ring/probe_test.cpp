@@ -52,5 +52,41 @@ TEST(Refusal, SaysWhatToChange) {
     EXPECT_NE(refusal(EINVAL).message.find("Invalid argument"), std::string::npos);
 }
 
+// From now on this process is refused io_uring, as a container's seccomp profile does it.
+void refuse_io_uring(std::uint32_t error) {
+    sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog filter{std::size(program), program};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+        std::_Exit(9);
+    }
+}
+
+// Exits with 3 if both the probe and the ring were refused, and says why.
+[[noreturn]] void probe_refused(std::uint32_t error) {
+    refuse_io_uring(error);
+    const auto found = probe_kernel();
+    const auto ring = Ring::create({});
+    if (!found.ok()) std::fprintf(stderr, "%s\n", found.error().message.c_str());
+    std::_Exit(!found.ok() && !ring.ok() && found.error().message == ring.error().message ? 3 : 0);
+}
+
+TEST(RefusalDeathTest, SeccompIsNamed) {
+    EXPECT_EXIT(probe_refused(EPERM), ::testing::ExitedWithCode(3), "seccomp");
+}
+
+TEST(RefusalDeathTest, KernelWithoutIoUringIsNamed) {
+    EXPECT_EXIT(probe_refused(ENOSYS), ::testing::ExitedWithCode(3), "CONFIG_IO_URING");
+}
+
+TEST(RefusalDeathTest, MemoryLimitIsNamed) {
+    EXPECT_EXIT(probe_refused(ENOMEM), ::testing::ExitedWithCode(3), "LimitMEMLOCK");
+}
+
 }  // namespace
 }  // namespace ringmx::ring
