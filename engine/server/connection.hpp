@@ -108,6 +108,7 @@ class Connection final : public smtp::Handler {
     void stream_full_chunks();
     void refuse_message(const Reply& reply);
     void drop_message();
+    void end_questions();
     void log_outcome(const Reply& reply, bool stored);
     void log_violation(std::string_view rule, const Reply& reply);
     std::string_view client_name() const;

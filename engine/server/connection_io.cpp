@@ -218,6 +218,7 @@ void Connection::settle() {
     if (output_ != nullptr) core_.queue_send(slot_);
     if (session_.waiting() == smtp::Waiting::closed) {
         phase_ = Phase::flushing;
+        end_questions();
         drop_held();
         touch();
         if (output_ == nullptr) finish_flush();
@@ -343,6 +344,7 @@ void Connection::peer_gone() {
     peer_gone_ = true;
     if (phase_ == Phase::open) {
         session_.on_disconnect();
+        end_questions();
         core_.counters().connections_lost.add(1);
     }
     begin_ending();
@@ -382,7 +384,10 @@ void Connection::drain() {
 }
 
 void Connection::abandon() {
-    if (phase_ == Phase::open) session_.on_disconnect();
+    if (phase_ == Phase::open) {
+        session_.on_disconnect();
+        end_questions();
+    }
     begin_ending();
 }
 

@@ -370,6 +370,13 @@ void Connection::on_abort() {
     drop_message();
 }
 
+// The session has ended. One that ends while policy still thinks about its MAIL does not abort what it never
+// began.
+void Connection::end_questions() {
+    if (question_ == Question::mail) drop_message();
+    core_.policy().on_disconnect(ticket());
+}
+
 void Connection::drop_message() {
     if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
     kept_envelope_ = nullptr;
