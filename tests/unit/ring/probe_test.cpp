@@ -2,8 +2,16 @@
 #include "ring/probe.hpp"
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "ring/refusal.hpp"
 #include "ring/ring.hpp"
