@@ -1,0 +1,94 @@
+// The commands of `ringmxctl`. Answers go to standard output, complaints to standard error; each returns the
+// exit code of docs/operations.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "storage/spool/reader.hpp"
+
+namespace ringmx::ctl {
+
+enum class ExitCode : int {
+    ok = 0,
+    failed = 1,      // a file, the socket, a damaged message
+    not_found = 3,   // no such message
+    corruption = 4,  // verify found damage to what had been acknowledged
+    usage = 64,      // EX_USAGE
+    config = 78,     // EX_CONFIG
+};
+
+void complain(const std::string& message);
+
+// Where a command finds its spool or its socket: --path or --config; neither: /etc/ringmx/ringmx.toml.
+struct Location {
+    std::string path;
+    std::string config;
+};
+
+struct OpenedSpool {
+    std::unique_ptr<storage::spool::SpoolReader> reader;
+    ExitCode code = ExitCode::ok;  // of the failure, when there is no reader; it has been complained about
+};
+OpenedSpool open_spool(const Location& location, bool acknowledged);
+// Complains about every corruption that the reader has met; true if there was any.
+bool report_corruption(const storage::spool::SpoolReader& reader);
+
+struct FoundMessage {
+    std::optional<storage::spool::StoredMessage> message;
+    ExitCode code = ExitCode::ok;  // of the failure, when there is none; it has been complained about
+};
+// The message of an id or a cursor.
+FoundMessage find_message(storage::spool::SpoolReader& reader, const std::string& name);
+
+struct ListOptions {
+    Location location;
+    bool json = false;
+    bool acknowledged = false;
+    bool all = false;               // follow: begin at the oldest
+    std::vector<std::string> from;  // follow: cursors to begin behind
+};
+ExitCode list(const ListOptions& options);
+ExitCode follow(const ListOptions& options);
+
+struct CatOptions {
+    Location location;
+    std::string name;
+    bool envelope = false;
+    bool body = false;
+};
+ExitCode cat(const CatOptions& options);
+
+struct ExportOptions {
+    Location location;
+    std::string to;
+    bool acknowledged = false;
+};
+ExitCode export_all(const ExportOptions& options);
+
+struct VerifyOptions {
+    Location location;
+    bool json = false;
+};
+ExitCode verify(const VerifyOptions& options);
+
+struct AckOptions {
+    Location location;
+    std::vector<std::string> names;
+    std::string through;
+    bool all = false;
+};
+ExitCode ack(const AckOptions& options);
+
+struct StatusOptions {
+    std::string socket;
+    std::string config;
+    bool json = false;
+    bool describe = false;
+};
+ExitCode status(const StatusOptions& options);
+
+}  // namespace ringmx::ctl

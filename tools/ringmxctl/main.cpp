@@ -1,0 +1,156 @@
+// ringmxctl: the operator's program: looks into spools and asks running servers. This file reads the command
+// line.
+#include <CLI/CLI.hpp>
+
+#include "commands.hpp"
+
+namespace {
+
+using ringmx::ctl::ExitCode;
+
+struct Options {
+    ringmx::ctl::ListOptions list;
+    ringmx::ctl::ListOptions follow;
+    ringmx::ctl::CatOptions cat;
+    ringmx::ctl::ExportOptions export_all;
+    ringmx::ctl::VerifyOptions verify;
+    ringmx::ctl::AckOptions ack;
+    ringmx::ctl::StatusOptions status;
+};
+
+void add_location(CLI::App& command, ringmx::ctl::Location& location) {
+    auto* const path = command.add_option("-p,--path", location.path, "The spool's folder");
+    command
+        .add_option("-c,--config", location.config, "The server's configuration file, which names the spool")
+        ->excludes(path);
+}
+
+CLI::App& add_ls(CLI::App& spool, ringmx::ctl::ListOptions& options) {
+    CLI::App& command = *spool.add_subcommand("ls", "List the messages");
+    add_location(command, options.location);
+    command.add_flag("--json", options.json, "One JSON object a line");
+    command.add_flag("--acknowledged", options.acknowledged, "Acknowledged messages, too");
+    command.footer("\nExample:\n  ringmxctl spool ls --config /etc/ringmx/ringmx.toml");
+    return command;
+}
+
+CLI::App& add_cat(CLI::App& spool, ringmx::ctl::CatOptions& options) {
+    CLI::App& command = *spool.add_subcommand("cat", "Write one message to standard output");
+    add_location(command, options.location);
+    command.add_option("ID", options.name, "Message id or cursor")->required();
+    auto* const body = command.add_flag("--body", options.body, "Mail data only, without the trace header");
+    command.add_flag("--envelope", options.envelope, "The envelope as JSON instead")->excludes(body);
+    command.footer(
+        "\nExample:\n  ringmxctl spool cat --path /var/spool/ringmx 01890a5d-ac96-774b-bcce-b302099a8057");
+    return command;
+}
+
+CLI::App& add_export(CLI::App& spool, ringmx::ctl::ExportOptions& options) {
+    CLI::App& command = *spool.add_subcommand("export", "Copy every message");
+    add_location(command, options.location);
+    command
+        .add_option("--to", options.to,
+                    "A folder (Maildir), a name that ends in .mbox, or - for standard output")
+        ->required();
+    command.add_flag("--acknowledged", options.acknowledged, "Acknowledged messages, too");
+    command.footer(
+        "\nExamples:\n"
+        "  ringmxctl spool export --path /var/spool/ringmx --to /var/mail/queue     # Maildir\n"
+        "  ringmxctl spool export --path /var/spool/ringmx --to today.mbox\n"
+        "  ringmxctl spool export --path /var/spool/ringmx --to - | your-program");
+    return command;
+}
+
+CLI::App& add_follow(CLI::App& spool, ringmx::ctl::ListOptions& options) {
+    CLI::App& command = *spool.add_subcommand("follow", "Print messages as they come");
+    add_location(command, options.location);
+    command.add_flag("--json", options.json, "One JSON object a line");
+    command.add_flag("--acknowledged", options.acknowledged, "Acknowledged messages, too");
+    auto* const all = command.add_flag("--all", options.all, "Begin at the oldest message");
+    command
+        .add_option("--from", options.from,
+                    "Begin behind this cursor; once for each shard, the others begin at their oldest message")
+        ->expected(1)
+        ->take_all()
+        ->excludes(all);
+    command.footer("\nExample:\n  ringmxctl spool follow --json --path /var/spool/ringmx");
+    return command;
+}
+
+CLI::App& add_verify(CLI::App& spool, ringmx::ctl::VerifyOptions& options) {
+    CLI::App& command = *spool.add_subcommand("verify", "Check every checksum");
+    add_location(command, options.location);
+    command.add_flag("--json", options.json, "The report as one JSON object");
+    command.footer(
+        "\nEnds with 4 if acknowledged data is damaged. A torn end is what a crash leaves, and no damage.");
+    return command;
+}
+
+CLI::App& add_ack(CLI::App& spool, ringmx::ctl::AckOptions& options) {
+    CLI::App& command =
+        *spool.add_subcommand("ack", "Mark messages as done, so that their space is used again");
+    add_location(command, options.location);
+    auto* const names = command.add_option("ID", options.names, "Message ids or cursors");
+    auto* const through =
+        command.add_option("--through", options.through, "A cursor: all of its shard up to it")
+            ->excludes(names);
+    command.add_flag("--all", options.all, "All that there are now")->excludes(names)->excludes(through);
+    command.footer("\nExample:\n  ringmxctl spool ack --path /var/spool/ringmx --all");
+    return command;
+}
+
+CLI::App& add_status(CLI::App& app, ringmx::ctl::StatusOptions& options) {
+    CLI::App& command = *app.add_subcommand("status", "Print the counters of a running server");
+    auto* const socket =
+        command.add_option("-s,--socket", options.socket, "The server's socket (admin.socket)");
+    command
+        .add_option("-c,--config", options.config,
+                    "The server's configuration file, which names it; without both: /etc/ringmx/ringmx.toml")
+        ->excludes(socket);
+    command.add_flag("--json", options.json, "The answer as it comes");
+    command.add_flag("--describe", options.describe, "What the counters mean; asks no server");
+    return command;
+}
+
+ExitCode run_ack(const ringmx::ctl::AckOptions& options) {
+    if (options.names.empty() && options.through.empty() && !options.all) {
+        ringmx::ctl::complain("say what to acknowledge: ID..., --through CURSOR or --all");
+        return ExitCode::usage;
+    }
+    return ringmx::ctl::ack(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"ringmxctl looks into the spools of ringmx and asks running servers.", "ringmxctl"};
+    app.require_subcommand(1);
+    CLI::App& spool = *app.add_subcommand("spool", "Read a spool, whether its server runs or not");
+    spool.require_subcommand(1);
+    spool.footer(
+        "\n--path DIR or --config FILE says which spool; `ringmxctl spool COMMAND --help` has the details.");
+
+    Options options;
+    const CLI::App& ls = add_ls(spool, options.list);
+    const CLI::App& cat = add_cat(spool, options.cat);
+    const CLI::App& export_all = add_export(spool, options.export_all);
+    const CLI::App& follow = add_follow(spool, options.follow);
+    const CLI::App& verify = add_verify(spool, options.verify);
+    const CLI::App& ack = add_ack(spool, options.ack);
+    const CLI::App& status = add_status(app, options.status);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    }
+
+    ExitCode code = ExitCode::usage;
+    if (ls.parsed()) code = ringmx::ctl::list(options.list);
+    if (cat.parsed()) code = ringmx::ctl::cat(options.cat);
+    if (export_all.parsed()) code = ringmx::ctl::export_all(options.export_all);
+    if (follow.parsed()) code = ringmx::ctl::follow(options.follow);
+    if (verify.parsed()) code = ringmx::ctl::verify(options.verify);
+    if (ack.parsed()) code = run_ack(options.ack);
+    if (status.parsed()) code = ringmx::ctl::status(options.status);
+    return static_cast<int>(code);
+}
