@@ -88,7 +88,16 @@ Status Replay::segment(std::uint64_t sequence) {
     if (!bytes) return bytes.error();
     summary.file_bytes = *bytes;
     summary.closed = footer->has_value();
-    const auto acks = load_acks(files_, shard_path_ + "/" + acks_name(sequence), sequence, 0, summary.acks);
+    const std::string acks_path = shard_path_ + "/" + acks_name(sequence);
+    if (options_.sync_first) {  // a consumer may have died before it synced what it wrote
+        auto file_of_acks = files_.open(acks_path, OpenMode::read);
+        if (!file_of_acks && file_of_acks.error().code != ENOENT) return file_of_acks.error();
+        if (file_of_acks) {
+            const Status synced = (*file_of_acks)->sync();
+            if (!synced) return synced;
+        }
+    }
+    const auto acks = load_acks(files_, acks_path, sequence, 0, summary.acks);
     if (!acks) return acks.error();
     summary.acks_bytes = *acks;
     return walk(**file, summary);
@@ -217,9 +226,10 @@ void Replay::settle_broken() {
         const SegmentSummary* missing = find(broken.chain.missing_segment);
         if (missing != nullptr && broken.chain.missing_offset >= missing->end) {
             if (missing == at) continue;
-            at->needs.push_back(missing->sequence);
+            const std::uint64_t first = std::min(missing->sequence, broken.chain.first_segment);
+            at->needs.push_back(first);
             for (SegmentSummary& segment : result_.segments) {
-                if (segment.sequence >= missing->sequence && segment.sequence < at->sequence) ++segment.live;
+                if (segment.sequence >= first && segment.sequence < at->sequence) ++segment.live;
             }
             continue;
         }

@@ -269,10 +269,12 @@ Status ShardReader::ack(std::span<const Cursor> cursors) {
         encode_ack({segment, cursor.offset}, records.data() + records.size() - kAckRecordBytes);
         known.add(cursor.offset);
     }
-    if (records.empty()) return ok_status();
+    if (records.empty() && *end == 0) return ok_status();
     auto file = files_.open(path, OpenMode::create);
     if (!file) return file.error();
-    Status done = (*file)->write_at(*end, records);  // over a record that a crash cut off, if there is one
+    Status done = ok_status();
+    if (!records.empty()) done = (*file)->write_at(*end, records);  // over a record that a crash cut off, if any
+    // Also without a new record: whoever wrote those that are known may have died before this.
     if (done.ok()) done = (*file)->sync();
     if (done.ok()) done = files_.sync_directory(path_);
     if (done.ok() && segment == segment_) acks_ = std::move(known);

@@ -42,10 +42,11 @@ class CrashWorld final : private StoreSink {
     struct Tracked {
         std::unique_ptr<TestMessage> message;
         std::uint32_t parts_pending = 0;
-        bool open = false;      // parts may follow
-        bool stored = false;    // acknowledged
-        bool consumed = false;  // by the consumer, durably
-        bool ended = false;     // message_done was reported
+        bool open = false;             // parts may follow
+        bool stored = false;           // acknowledged
+        bool consumed = false;         // by the consumer, durably
+        bool may_be_consumed = false;  // the consumer died in the middle
+        bool ended = false;            // message_done was reported
     };
 
     void part_done(Message* message, Chunk* chunk, StoreStatus status) override;

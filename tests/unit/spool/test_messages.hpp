@@ -59,9 +59,11 @@ struct TestMessage {
         const std::size_t head = all.size();
         all.resize(head + body_bytes);
         std::uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
-        for (std::size_t at = head; at < all.size(); ++at) {
-            if ((at & 7) == 0) state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-            all[at] = static_cast<std::byte>(state >> (8 * (at & 7)));
+        for (std::size_t at = head; at < all.size(); at += sizeof state) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            std::memcpy(all.data() + at, &state, std::min(sizeof state, all.size() - at));
         }
         made->cut();
         return made;
