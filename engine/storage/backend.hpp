@@ -1,15 +1,19 @@
 // The storage interface: what keeps a message before its 250.
 //
-// A backend instance serves one host thread: either a core (sharing its ring) or a storage worker (with a ring of its
-// own). It cannot tell which. All calls come from that thread, and all its reports go to its StoreSink on that thread.
-// It must not block, unless traits().blocking is set: then it is only ever hosted on a worker.
+// A backend instance serves one host thread: either a core (sharing its ring) or a storage worker (with a
+// ring of its own). It cannot tell which. All calls come from that thread, and all its reports go to its
+// StoreSink on that thread. It must not block, unless traits().blocking is set: then it is only ever hosted
+// on a worker.
 //
 // Rules, in pairs:
-// - Every part is answered by exactly one part_done, every commit and every abort by exactly one message_done.
-// - A message's requests come in order: parts (oldest chunk first), then one commit or one abort, nothing after.
+// - Every part is answered by exactly one part_done, every commit and every abort by exactly one
+// message_done.
+// - A message's requests come in order: parts (oldest chunk first), then one commit or one abort, nothing
+// after.
 //   message_done is reported after part_done of all its parts.
 // - message_done(stored) is reported only when the durability of traits() holds for all of the message.
-// - Between commit and message_done the message, its chunks, the headrooms and the unused tails of its chunks belong
+// - Between commit and message_done the message, its chunks, the headrooms and the unused tails of its chunks
+// belong
 //   to the backend. Between part and part_done so does that chunk.
 #pragma once
 
@@ -51,7 +55,7 @@ struct StoreRequest {
 
 // Where a backend reports.
 class StoreSink {
-   public:
+ public:
     virtual ~StoreSink() = default;
     virtual void part_done(Message* message, Chunk* chunk, StoreStatus status) = 0;
     // `text` explains any status but stored and aborted; it has static storage duration.
@@ -65,18 +69,19 @@ struct BackendTraits {
     bool blocking = false;  // makes blocking calls: needs a worker
 };
 
-// Counters that every backend keeps; read by the admin layer from another thread through snapshots on the owner's.
+// Counters that every backend keeps; read by the admin layer from another thread through snapshots on the
+// owner's.
 struct BackendCounters {
     std::uint64_t messages_stored = 0;
     std::uint64_t messages_failed = 0;
-    std::uint64_t bytes_stored = 0;   // envelope, trace and mail data
-    std::uint64_t batches = 0;        // writes, or whatever the backend groups by
+    std::uint64_t bytes_stored = 0;  // envelope, trace and mail data
+    std::uint64_t batches = 0;       // writes, or whatever the backend groups by
     std::uint64_t io_errors = 0;
-    std::uint64_t bytes_free = 0;     // on the backend's medium, if it knows
+    std::uint64_t bytes_free = 0;  // on the backend's medium, if it knows
 };
 
 class Backend {
-   public:
+ public:
     virtual ~Backend() = default;
     virtual BackendTraits traits() const = 0;
     // Takes requests; may report some of them at once. May be called many times per loop.

@@ -1,5 +1,6 @@
-// A host runs a backend for one core and hides where it runs: on the core's own thread and ring (CoreHost), or behind
-// lock-free single-producer single-consumer rings on a storage worker (WorkerHost). All calls come from the core's thread.
+// A host runs a backend for one core and hides where it runs: on the core's own thread and ring (CoreHost),
+// or behind lock-free single-producer single-consumer rings on a storage worker (WorkerHost). All calls come
+// from the core's thread.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +19,19 @@ struct HostCounters {
 };
 
 class Host {
-   public:
+ public:
     virtual ~Host() = default;
     virtual BackendTraits traits() const = 0;
-    // False: the queue is full; nothing was taken. The caller keeps the request and tries after the next poll.
+    // False: the queue is full; nothing was taken. The caller keeps the request and tries after the next
+    // poll.
     virtual bool submit(const StoreRequest& request) = 0;
-    // Once at the end of a core's loop: publishes what was submitted, wakes the worker if it sleeps (at most once).
+    // Once at the end of a core's loop: publishes what was submitted, wakes the worker if it sleeps (at most
+    // once).
     virtual void flush() = 0;
     // Once at the start of a core's loop: delivers finished requests to the core's sink.
     virtual void poll() = 0;
-    // Whether poll() may find something without a wake-up: called before the core sleeps, after which the other
-    // side is bound to wake it. Returns true if there is work now (then do not sleep).
+    // Whether poll() may find something without a wake-up: called before the core sleeps, after which the
+    // other side is bound to wake it. Returns true if there is work now (then do not sleep).
     virtual bool prepare_to_sleep() = 0;
     virtual void woke_up() = 0;
     virtual void tick(Now now) = 0;
