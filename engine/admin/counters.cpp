@@ -15,13 +15,11 @@ constexpr auto kGauge = CounterKind::gauge;
 constexpr CounterInfo kTable[] = {
     {"connections_accepted", kCount, &C::connections_accepted, "connections taken from the listeners"},
     {"connections_open", kGauge, &C::connections_open, "connections open now"},
-    {"connections_refused", kCount, &C::connections_refused, "connections closed at once for want of room"},
     {"connections_closed", kCount, &C::connections_closed, "connections that have ended, however"},
     {"connections_lost", kCount, &C::connections_lost, "connections that the client broke off or reset"},
     {"connections_cut_off", kCount, &C::connections_cut_off,
      "connections that the deadline of a drain ended"},
     {"timeouts", kCount, &C::timeouts, "connections that a timeout ended"},
-    {"commands", kCount, &C::commands, "commands of the transaction that were asked for a decision"},
     {"replies_2xx", kCount, &C::replies_2xx, "replies 2xx"},
     {"replies_3xx", kCount, &C::replies_3xx, "replies 3xx"},
     {"replies_4xx", kCount, &C::replies_4xx, "replies 4xx"},

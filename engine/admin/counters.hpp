@@ -31,13 +31,11 @@ struct alignas(kCounterAlignment) CoreCounters {
     // connections
     Counter connections_accepted;
     Counter connections_open;
-    Counter connections_refused;
     Counter connections_closed;
     Counter connections_lost;
     Counter connections_cut_off;
     Counter timeouts;
     // protocol
-    Counter commands;
     Counter replies_2xx;
     Counter replies_3xx;
     Counter replies_4xx;
