@@ -92,15 +92,17 @@ void Log::run() {
     }
 }
 
+// The process's events stand behind what the cores wrote before them, so that "stop" is the last line.
 void Log::collect() {
+    std::string events;
     {
         const std::lock_guard lock(mutex_);
-        batch_ += events_;
-        events_.clear();
+        events.swap(events_);
     }
     for (std::uint32_t i = 0; i < cores_.size(); ++i)
         collect_core(i);
     report_dropped();
+    batch_ += events;
     flush();
 }
 

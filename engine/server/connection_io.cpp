@@ -237,8 +237,10 @@ void Connection::go_on() {
     settle();
 }
 
+// The stage's timeout from now on, unless a send is under way: then the client has to read before anything
+// else counts.
 void Connection::touch() {
-    set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
+    if (sending_ == 0) set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
 }
 
 // The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one
@@ -285,6 +287,7 @@ void Connection::send_pending() {
     sqe->flags |= IOSQE_FIXED_FILE;
     sending_ = static_cast<std::uint32_t>(replies.size());
     ++operations_;
+    set_deadline(core_.now().mono_ns + core_.send_timeout_ns());
 }
 
 void Connection::on_send(std::int32_t result) {
@@ -305,6 +308,7 @@ void Connection::on_send(std::int32_t result) {
         if (output_ == nullptr) finish_flush();
         return;
     }
+    touch();
     if (session_.waiting() == smtp::Waiting::room) go_on();
 }
 

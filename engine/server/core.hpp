@@ -77,6 +77,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::string_view hostname() const { return options_.session.hostname; }
     MessageId next_id() { return ids_.next(now_.wall_us); }
     std::int64_t timeout_ns(smtp::Stage stage) const;
+    std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
     bool streams() const { return traits_.streams; }
     bool accepting() const { return host_->accepting() && waiting_requests_.size() < kRequestsWaitingMax; }
 

@@ -15,7 +15,7 @@ class Recipients(TestCase):
             client.command("MAIL FROM:<a@client.test>", 250)
             for path in ("user@foreign.test", "user@sub.example.com", "user%foreign.test@other.test"):
                 client.command(f"RCPT TO:<{path}>", 550, "5.7.1")
-            client.command("DATA", 503)
+            client.command("DATA", 554)
             client.quit()
             self.assertEqual(server.listing(), [])
 
