@@ -18,7 +18,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("RINGMX_BIN", ROOT / "build" / "release" / "bin"))
-SCRATCH = ROOT / "build" / "e2e-tmp"  # on the file system of the checkout: /tmp may lack O_DIRECT
+SCRATCH = ROOT / "build" / "e2e-tmp" / str(os.getpid())  # on the file system of the checkout: /tmp may lack O_DIRECT
 
 # Set by the command line of the runner (__main__.py).
 SHORT = False      # fewer messages and connections
