@@ -8,5 +8,6 @@ namespace ringmx {
 
 }  // namespace ringmx
 
-#define RMX_ASSERT(expression) \
-    (__builtin_expect(!(expression), 0) ? ::ringmx::assertion_failed(#expression, __FILE__, __LINE__) : (void)0)
+#define RMX_ASSERT(expression)                                                                        \
+    (__builtin_expect(!(expression), 0) ? ::ringmx::assertion_failed(#expression, __FILE__, __LINE__) \
+                                        : (void)0)

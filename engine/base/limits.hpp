@@ -7,47 +7,56 @@
 
 namespace ringmx::limits {
 
-// --- memory ----------------------------------------------------------------------------------------------------
+// --- memory
+// ----------------------------------------------------------------------------------------------------
 constexpr std::size_t page_bytes = 4096;           // slab and O_DIRECT alignment
 constexpr std::size_t chunk_small_bytes = 4096;    // envelope and a small message in one page
 constexpr std::size_t chunk_medium_bytes = 16384;  // most of the world's mail
 constexpr std::size_t chunk_large_bytes = 65536;   // the unit in which large bodies stream into storage
-// Free bytes that every chunk keeps in front of its payload, so that a storage frame's header and the payload it
-// describes are one piece of memory and one write.
+// Free bytes that every chunk keeps in front of its payload, so that a storage frame's header and the payload
+// it describes are one piece of memory and one write.
 constexpr std::size_t chunk_headroom_bytes = 128;
 
-// --- connections -------------------------------------------------------------------------------------------------
+// --- connections
+// -------------------------------------------------------------------------------------------------
 constexpr std::uint32_t connections_per_core_max = 1u << 20;  // 20 bits of slot in a completion's user_data
 constexpr std::uint32_t accepts_armed_per_listener = 32;      // the admission window
 constexpr std::uint32_t receive_buffers_small = 1024;         // ring of small buffers, per core
 constexpr std::size_t receive_buffer_small_bytes = 4096;      // commands and small messages
 constexpr std::uint32_t receive_buffers_large = 32;           // ring of large buffers, per core
 constexpr std::size_t receive_buffer_large_bytes = 65536;     // bodies in bulk mode
-constexpr std::size_t output_bytes_max = 4096;    // unsent reply bytes of one connection; parsing waits beyond it
-constexpr std::size_t input_held_bytes_max = 16384;  // input that may wait behind a decision before receiving stops
-constexpr std::uint32_t parts_in_flight_max = 4;     // streamed body chunks of one message not yet given back
+constexpr std::size_t output_bytes_max =
+    4096;  // unsent reply bytes of one connection; parsing waits beyond it
+constexpr std::size_t input_held_bytes_max =
+    16384;  // input that may wait behind a decision before receiving stops
+constexpr std::uint32_t parts_in_flight_max = 4;  // streamed body chunks of one message not yet given back
 
-// --- protocol (RFC 5321 §4.5.3.1 gives the least; these are what we take) ------------------------------------------
+// --- protocol (RFC 5321 §4.5.3.1 gives the least; these are what we take)
+// ------------------------------------------
 constexpr std::size_t local_part_octets_min = 64;
 constexpr std::size_t domain_octets_min = 255;
 constexpr std::size_t path_octets_min = 256;
 constexpr std::size_t command_line_octets_min = 512;
-constexpr std::size_t command_line_octets_max = 4096;  // room for SMTPUTF8, DSN and ORCPT parameters; RFC 3461 §4.5
+constexpr std::size_t command_line_octets_max =
+    4096;  // room for SMTPUTF8, DSN and ORCPT parameters; RFC 3461 §4.5
 constexpr std::size_t reply_line_octets_max = 512;
 constexpr std::size_t data_line_octets_min = 1000;
 constexpr std::uint32_t recipients_per_message_min = 100;
-constexpr std::size_t envelope_bytes_max = 65536 - 4096;  // serialised envelope; RCPT beyond it gets 452 4.5.3
-constexpr std::uint32_t received_headers_max = 100;       // RFC 5321 §6.3: at least 100 before it is a loop
-constexpr std::size_t header_section_scan_max = 1u << 20; // trace headers are counted within this prefix
+constexpr std::size_t envelope_bytes_max =
+    65536 - 4096;                                    // serialised envelope; RCPT beyond it gets 452 4.5.3
+constexpr std::uint32_t received_headers_max = 100;  // RFC 5321 §6.3: at least 100 before it is a loop
+constexpr std::size_t header_section_scan_max = 1u << 20;  // trace headers are counted within this prefix
 
-// --- storage -------------------------------------------------------------------------------------------------------
-constexpr std::uint32_t store_queue_entries = 4096;     // hand-off ring slots, per (core, worker) and direction
-constexpr std::size_t spool_batch_bytes_max = 1u << 20; // one write
-constexpr std::uint32_t spool_batches_in_flight = 2;    // writes at once per shard
+// --- storage
+// -------------------------------------------------------------------------------------------------------
+constexpr std::uint32_t store_queue_entries = 4096;  // hand-off ring slots, per (core, worker) and direction
+constexpr std::size_t spool_batch_bytes_max = 1u << 20;  // one write
+constexpr std::uint32_t spool_batches_in_flight = 2;     // writes at once per shard
 constexpr std::size_t spool_segment_bytes_min = 1u << 20;
 constexpr std::size_t spool_segment_bytes_max = 1u << 30;
 
-// --- log and admin -------------------------------------------------------------------------------------------------
+// --- log and admin
+// -------------------------------------------------------------------------------------------------
 constexpr std::size_t log_ring_bytes = 1u << 20;  // transaction records waiting for the log thread, per core
 constexpr std::size_t admin_request_bytes_max = 4096;
 

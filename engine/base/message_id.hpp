@@ -1,5 +1,5 @@
-// The message id: 128 bits in the layout of UUID version 7 (RFC 9562 §5.7), so ids sort by time. Made once per
-// message; shown in the 250, the log and the spool, and the de-duplication key of every backend.
+// The message id: 128 bits in the layout of UUID version 7 (RFC 9562 §5.7), so ids sort by time. Made once
+// per message; shown in the 250, the log and the spool, and the de-duplication key of every backend.
 #pragma once
 
 #include <array>
@@ -25,18 +25,20 @@ struct MessageId {
     auto operator<=>(const MessageId&) const = default;
 };
 
-inline std::string_view as_text(const MessageId::Text& text) { return {text.data(), text.size()}; }
+inline std::string_view as_text(const MessageId::Text& text) {
+    return {text.data(), text.size()};
+}
 
 // Makes ids that rise strictly within one generator. One per core; not thread safe. The random part is seeded
 // from getrandom(2) at construction and stepped by a xorshift generator: unique, not secret.
 class MessageIdGenerator {
-   public:
+ public:
     MessageIdGenerator();
     explicit MessageIdGenerator(std::uint64_t seed);  // reproducible ids, for tests and the simulator
 
     MessageId next(std::int64_t wall_us);
 
-   private:
+ private:
     std::uint64_t random();
 
     std::uint64_t state_;

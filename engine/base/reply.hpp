@@ -1,5 +1,6 @@
 // An SMTP reply as a value, and a decision that ends in one. Shared by policy (which decides), storage (which
-// reports) and smtp (which prints). Texts are not owned: they are literals or live as long as their giver says.
+// reports) and smtp (which prints). Texts are not owned: they are literals or live as long as their giver
+// says.
 #pragma once
 
 #include <cstdint>

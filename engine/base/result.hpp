@@ -17,7 +17,7 @@ struct Error {
 
 template <typename T>
 class [[nodiscard]] Result {
-   public:
+ public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by intent
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by intent
 
@@ -42,13 +42,15 @@ class [[nodiscard]] Result {
         return std::get<1>(state_);
     }
 
-   private:
+ private:
     std::variant<T, Error> state_;
 };
 
 // Result of an operation that yields nothing.
 using Status = Result<std::monostate>;
-inline Status ok_status() { return Status(std::monostate{}); }
+inline Status ok_status() {
+    return Status(std::monostate{});
+}
 
 // An Error from errno: "WHAT: strerror(code)".
 Error system_error(int code, std::string what);

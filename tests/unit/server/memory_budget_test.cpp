@@ -16,7 +16,8 @@ config::ServerConfig with_memory(std::uint64_t bytes) {
 }
 
 std::uint64_t spent(const MemoryBudget& budget) {
-    const std::uint64_t connections = std::uint64_t{budget.connections_per_core} * budget.cores * sizeof(Connection);
+    const std::uint64_t connections =
+        std::uint64_t{budget.connections_per_core} * budget.cores * sizeof(Connection);
     return budget.fixed_bytes + budget.slab_bytes_per_core * budget.cores + connections;
 }
 
@@ -26,7 +27,8 @@ TEST(MemoryBudget, PartsNeverExceedTheWhole) {
             for (const std::uint64_t files : {1024u, 20000u, 1048576u}) {
                 const auto budget = divide_memory(with_memory(mib * kMiB), cores, files);
                 if (!budget) continue;
-                EXPECT_LE(spent(*budget), mib * kMiB) << mib << " MiB, " << cores << " cores, " << files << " files";
+                EXPECT_LE(spent(*budget), mib * kMiB)
+                    << mib << " MiB, " << cores << " cores, " << files << " files";
             }
         }
     }
