@@ -176,7 +176,8 @@ void append_envelope_json(std::string& out, const StoredMessage& message) {
 }
 
 std::string_view listing_head() {
-    return "CURSOR                          ID                                    TIME (UTC)                  "
+    return "CURSOR                          ID                                    TIME (UTC)                 "
+           " "
            "SIZE  "
            "FROM                          RECIPIENTS\n";
 }
