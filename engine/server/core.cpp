@@ -245,8 +245,10 @@ void Core::on_completion(const io_uring_cqe& cqe) {
             connections_->close(name.slot);
             options_.counters.connections_closed.add(1);
             return;
-        default:
-            RMX_ASSERT(!"unknown completion");
+        default: {
+            constexpr bool completion_is_known = false;
+            RMX_ASSERT(completion_is_known);
+        }
     }
 }
 

@@ -146,7 +146,6 @@ class Core final : public storage::StoreSink, public policy::Answers {
 
     int wake_fd_ = -1;
     std::uint64_t wake_value_ = 0;
-    bool wake_armed_ = false;
     std::atomic<bool> stop_requested_{false};
     bool draining_ = false;
     bool listening_ = true;
