@@ -10,7 +10,18 @@
 namespace ringmx::storage::spool {
 namespace {
 
+// Sanitizers make a run about ten times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kSeeds = 1'000;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr std::uint64_t kSeeds = 1'000;
+#else
 constexpr std::uint64_t kSeeds = 10'000;
+#endif
+#else
+constexpr std::uint64_t kSeeds = 10'000;
+#endif
 
 std::uint64_t number_of(const char* name, std::uint64_t otherwise) {
     const char* text = std::getenv(name);

@@ -147,7 +147,7 @@ void CrashWorld::submit_whole() {
 void CrashWorld::stream_step() {
     if (streaming_.size() < kStreamsMax && (streaming_.empty() || chance(random_, 300))) {
         Tracked tracked;
-        tracked.message = TestMessage::make(ids_.next(now_.wall_us), 70'000 + random_() % 300'000, random_());
+        tracked.message = TestMessage::make(ids_.next(now_.wall_us), 70'000 + random_() % 150'000, random_());
         tracked.open = true;
         streaming_.push_back(tracked.message->message.id);
         messages_.emplace(streaming_.back(), std::move(tracked));

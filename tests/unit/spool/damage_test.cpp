@@ -55,10 +55,10 @@ class SpoolDamage : public testing::Test {
         }
     }
 
-    // Every byte of the log's first 8 KiB, and some of the rest.
+    // Every byte of the log's first batch, and some of the rest.
     template <typename F>
     void for_each_place(std::size_t end, F&& f) {
-        for (std::size_t at = 0; at < end && !HasFailure(); at += at < 8192 ? 1 : 251)
+        for (std::size_t at = 0; at < end && !HasFailure(); at += at < 4096 ? 1 : 251)
             f(at);
     }
 

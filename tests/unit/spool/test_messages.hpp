@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "message/envelope.hpp"
@@ -58,18 +59,30 @@ struct TestMessage {
         made->message.body_bytes = body_bytes;
         const std::size_t head = all.size();
         all.resize(head + body_bytes);
-        std::uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
-        for (std::size_t at = head; at < all.size(); at += sizeof state) {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            std::memcpy(all.data() + at, &state, std::min(sizeof state, all.size() - at));
+        const std::vector<std::byte>& octets = noise();
+        const std::size_t room = octets.size() - std::min(octets.size(), body_bytes);
+        for (std::size_t at = 0; at < body_bytes; at += octets.size()) {
+            const std::size_t from = room == 0 ? 0 : seed * 0x9e3779b97f4a7c15u % room;
+            std::memcpy(all.data() + head + at, octets.data() + from,
+                        std::min(octets.size() - from, body_bytes - at));
         }
         made->cut();
         return made;
     }
 
  private:
+    // Random octets, to cut mail data from.
+    static const std::vector<std::byte>& noise() {
+        static const std::vector<std::byte> octets = [] {
+            std::vector<std::byte> made(1u << 20);
+            std::mt19937_64 random(1);
+            for (std::size_t at = 0; at < made.size(); at += 8)
+                store_le(made.data() + at, std::uint64_t{random()});
+            return made;
+        }();
+        return octets;
+    }
+
     void cut() {
         const std::size_t large = chunk_bytes(ChunkClass::large) - limits::chunk_headroom_bytes;
         for (std::size_t at = 0; at < bytes.size() || chunks.empty();) {
