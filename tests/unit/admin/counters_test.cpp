@@ -45,6 +45,8 @@ TEST(Counters, TotalsAreSumsAndForSharedThingsTheLeast) {
     one->storage_bytes_free.set(1000);
     two->storage_bytes_free.set(900);
     const CoreCounters* const both[] = {one.get(), two.get()};
+    const CoreCounters* const reversed[] = {two.get(), one.get()};
+    EXPECT_NE(counters_json_total(reversed).find("\"storage_bytes_free\":900,"), std::string::npos);
     const std::string json = counters_json_total(both);
     EXPECT_NE(json.find("\"messages_stored\":7,"), std::string::npos) << json;
     EXPECT_NE(json.find("\"storage_bytes_free\":900,"), std::string::npos) << json;

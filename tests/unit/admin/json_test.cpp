@@ -42,6 +42,12 @@ TEST(JsonString, IllFormedUtf8BecomesReplacementCharacters) {
     EXPECT_EQ(escaped("\xf4\x90\x80\x80"), R"("\ufffd\ufffd\ufffd\ufffd")");  // beyond U+10FFFF
 }
 
+TEST(JsonString, NothingBehindTheEndOfTheTextIsRead) {
+    const std::string_view euro = "\xe2\x82\xac";
+    EXPECT_EQ(escaped(euro.substr(0, 2)), R"("\ufffd\ufffd")");
+    EXPECT_EQ(escaped(euro.substr(0, 1)), R"("\ufffd")");
+}
+
 TEST(JsonWriter, ObjectsAndArraysNest) {
     std::string out;
     JsonWriter json(out);

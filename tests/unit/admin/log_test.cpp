@@ -61,6 +61,28 @@ TEST(CoreLog, FullRingDropsAndCounts) {
     EXPECT_EQ(log.drain(SIZE_MAX, [](Bytes) {}), 1u);
 }
 
+// With the reader anywhere in the ring, a writer that has filled it has touched nothing that is unread.
+TEST(CoreLog, FullRingKeepsWhatIsUnreadWhereverTheReaderIs) {
+    CoreLog log(LogFilter::all, kSmallRing);
+    const std::string text(kLogTextBytesMax, 'x');
+    std::uint64_t number = 0;
+    std::vector<std::uint64_t> unread;
+    for (std::size_t round = 1; round < 500; ++round) {
+        for (std::uint64_t dropped = log.dropped(); log.dropped() == dropped; ++number) {
+            log.write(numbered(number, std::string_view(text).substr(0, number * 31 % text.size())));
+            if (log.dropped() == dropped) unread.push_back(number);
+        }
+        std::size_t read = 0;
+        log.drain(1 + round % 13, [&](Bytes bytes) {
+            const auto record = std::get<EventRecord>(decode(bytes));
+            ASSERT_EQ(record.wall_us, static_cast<std::int64_t>(unread[read]));
+            ASSERT_EQ(record.text.size(), unread[read] * 31 % text.size());
+            ++read;
+        });
+        unread.erase(unread.begin(), unread.begin() + static_cast<std::ptrdiff_t>(read));
+    }
+}
+
 TEST(CoreLog, DrainStopsAtItsLimit) {
     CoreLog log(LogFilter::all, kSmallRing);
     for (std::uint64_t i = 0; i < 10; ++i)

@@ -65,6 +65,23 @@ TEST(Keys, DefaultsLieWithinTheirLimits) {
     }
 }
 
+TEST(Keys, LimitsAreTheLastValuesAllowed) {
+    Config config;
+    std::size_t numbers = 0;
+    for (const Key& key : keys()) {
+        if (key.type != KeyType::count && key.type != KeyType::size && key.type != KeyType::duration)
+            continue;
+        ++numbers;
+        const auto least = static_cast<std::int64_t>(key.least);
+        const auto most = static_cast<std::int64_t>(key.most);
+        EXPECT_EQ(set_value(key, least, config), std::nullopt) << key.name;
+        EXPECT_EQ(set_value(key, most, config), std::nullopt) << key.name;
+        EXPECT_NE(set_value(key, least - 1, config), std::nullopt) << key.name;
+        EXPECT_NE(set_value(key, most + 1, config), std::nullopt) << key.name;
+    }
+    EXPECT_GT(numbers, 10u);
+}
+
 TEST(Keys, ChoicesAreInTheOrderOfTheirEnumerations) {
     const auto at = [](const char* key, auto value) {
         return find_key(key)->choices[static_cast<std::size_t>(value)];

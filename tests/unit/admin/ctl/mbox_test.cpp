@@ -47,8 +47,10 @@ TEST(MboxFile, LinesThatLookLikeTheNextMessageAreQuoted) {
 }
 
 TEST(MboxFile, LinesThatOnlyBeginAlikeAreKept) {
-    expect_rd("From\r\nFrom\tx\r\nfrom x\r\n>Fro\r\n> From x\r\n From x\r\n>>\r\nxFrom y\r\nF\r\n",
-              "From\nFrom\tx\nfrom x\n>Fro\n> From x\n From x\n>>\nxFrom y\nF\n\n");
+    expect_rd(
+        "From\r\nFrom\tx\r\nfrom x\r\n>Fro\r\n> From x\r\n From x\r\n>>\r\nxFrom y\r\nF\r\nF>rom "
+        "x\r\n>>F>\r\n",
+        "From\nFrom\tx\nfrom x\n>Fro\n> From x\n From x\n>>\nxFrom y\nF\nF>rom x\n>>F>\n\n");
 }
 
 TEST(MboxFile, BareCarriageReturnsAreKept) {
@@ -70,6 +72,22 @@ TEST(MboxFile, UnfinishedLastLineIsFinished) {
 TEST(MboxFile, MessagesDoNotInfluenceEachOther) {
     EXPECT_EQ(written(MboxWriter::Style::rd, {">Fro", "m x\r", "\nFrom y"}, 1),
               "From a@b date\n>Fro\n\nFrom a@b date\nm x\r\n\nFrom a@b date\n\n>From y\n\n");
+}
+
+TEST(MboxFile, MessageThatWasGivenUpLeavesNothingBehind) {
+    const int fd = memfd_create("mbox", MFD_CLOEXEC);
+    Output out(fd, "mbox");
+    MboxWriter mbox(out, MboxWriter::Style::rd);
+    EXPECT_TRUE(mbox.begin("From torn\n"));
+    EXPECT_TRUE(mbox.add(as_bytes(">>Fro")));  // held back when reading fails
+    EXPECT_TRUE(mbox.begin("From next\n"));
+    EXPECT_TRUE(mbox.add(as_bytes("m\r\n")));
+    EXPECT_TRUE(mbox.end());
+    EXPECT_TRUE(out.flush());
+    std::string file(out.octets(), '\0');
+    EXPECT_EQ(pread(fd, file.data(), file.size(), 0), static_cast<ssize_t>(file.size()));
+    EXPECT_EQ(file, "From torn\nFrom next\nm\n\n");
+    close(fd);
 }
 
 TEST(MboxStream, BytesAreUntouched) {
