@@ -243,8 +243,8 @@ def split_export(mbox, entries):
         at = mbox.index(b"\n", at) + 1
         messages.append(mbox[at:at + entry["size"]])
         at += entry["size"]
-        if mbox.startswith((b"\nFrom ", b"\r\nFrom "), at) or mbox[at:] in (b"\n", b"\r\n"):
-            at = mbox.index(b"\n", at) + 1
+        if not mbox.endswith(b"\n", at - 1, at):  # a last line without an end was given one
+            at += 1
     if at != len(mbox):
         raise AssertionError(f"{len(mbox) - at} octets behind the last message of the export")
     return messages
