@@ -51,6 +51,7 @@ Janitor::~Janitor() {
 
 void Janitor::tick(Now now) {
     now_ns_ = now.mono_ns;
+    quiet_ = false;
     if (now_ns_ >= next_space_ns_) {
         next_space_ns_ = now_ns_ + kSpaceNs;
         const auto space = disk_.free_bytes();
@@ -69,12 +70,10 @@ void Janitor::tick(Now now) {
 }
 
 void Janitor::work() {
-    if (step_ != Step::idle) return;
+    if (quiet_ || step_ != Step::idle) return;
     if (start_footer()) return;
-    if (closing_) return;
-    if (start_recycle_or_remove()) return;
-    if (start_prepare()) return;
-    start_acks();
+    if (!closing_ && (start_recycle_or_remove() || start_prepare() || start_acks())) return;
+    quiet_ = true;
 }
 
 void Janitor::go(Step step, DiskOp::Kind kind) {

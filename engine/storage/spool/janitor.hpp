@@ -36,6 +36,8 @@ class Janitor final : public DiskClient {
 
     // Starts the next job if it is idle and there is one. Cheap otherwise.
     void work();
+    // Segments were sealed or settled: there may be a job again.
+    void nudge() { quiet_ = false; }
     void tick(Now now);
     // From now on only footers are written.
     void finish_up() { closing_ = true; }
@@ -47,7 +49,6 @@ class Janitor final : public DiskClient {
     // No segment is being prepared, and none will be before something changes: space or the disk's health.
     bool stuck() const { return prepare_failed_ || !space_for_segment(); }
     std::uint64_t errors() const { return errors_; }
-    // Whether prepare() or recycling may soon give a ready segment is for the backend to wait on.
 
  private:
     enum class Step : std::uint8_t {
@@ -101,6 +102,7 @@ class Janitor final : public DiskClient {
     SegmentTable& segments_;
     Setup setup_;
     Step step_ = Step::idle;
+    bool quiet_ = false;  // there was no job, and nothing has happened since
     bool closing_ = false;
     bool prepare_failed_ = false;
     std::uint64_t errors_ = 0;

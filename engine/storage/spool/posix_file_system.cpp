@@ -132,9 +132,16 @@ class PosixFileSystem final : public FileSystem {
         for (std::size_t at = 1; at <= path.size(); ++at) {
             if (at != path.size() && path[at] != '/') continue;
             const std::string prefix = path.substr(0, at);
-            if (::mkdir(prefix.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
-                return system_error(errno, "create directory " + prefix);
+            if (::mkdir(prefix.c_str(), kDirectoryMode) != 0) {
+                if (errno != EEXIST) return system_error(errno, "create directory " + prefix);
+                continue;
             }
+            const std::size_t slash = prefix.rfind('/');
+            const std::string parent = slash == 0                   ? "/"
+                                       : slash == std::string::npos ? "."
+                                                                    : prefix.substr(0, slash);
+            const Status synced = sync_directory(parent);
+            if (!synced) return synced;
         }
         struct stat about {};
         if (::stat(path.c_str(), &about) != 0) return system_error(errno, "stat " + path);

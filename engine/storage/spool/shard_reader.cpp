@@ -273,7 +273,8 @@ Status ShardReader::ack(std::span<const Cursor> cursors) {
     auto file = files_.open(path, OpenMode::create);
     if (!file) return file.error();
     Status done = ok_status();
-    if (!records.empty()) done = (*file)->write_at(*end, records);  // over a record that a crash cut off, if any
+    if (!records.empty())
+        done = (*file)->write_at(*end, records);  // over a record that a crash cut off, if any
     // Also without a new record: whoever wrote those that are known may have died before this.
     if (done.ok()) done = (*file)->sync();
     if (done.ok()) done = files_.sync_directory(path_);

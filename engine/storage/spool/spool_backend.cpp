@@ -53,8 +53,10 @@ SpoolBackend::SpoolBackend(const ShardStart& start, std::unique_ptr<Disk> disk, 
       janitor_(*disk_, segments_,
                {start.tag, start.segment_bytes, start.min_free_bytes, start.next_sequence}),
       pending_(kPendingInitial) {
-    for (Batch& batch : batches_)
+    for (Batch& batch : batches_) {
         batch.op.client = this;
+    }
+    counters_.bytes_free = janitor_.free_bytes();
 }
 
 SpoolBackend::~SpoolBackend() = default;
@@ -149,6 +151,7 @@ bool SpoolBackend::gather(Batch& batch) {
 
 // On to the next segment. If none is ready, waits for one that is being prepared, or refuses what is queued.
 bool SpoolBackend::roll() {
+    janitor_.nudge();
     if (segments_.roll()) return true;
     if (janitor_.stuck()) {
         refuse_pending();
@@ -296,6 +299,7 @@ void SpoolBackend::settle(Batch& batch) {
         settle_entry(entry, segment, durable);
     --segment.batches;
     batch.done = false;
+    if (segment.state == LiveSegment::State::sealed) janitor_.nudge();
 }
 
 void SpoolBackend::settle_entry(const BatchEntry& entry, LiveSegment& segment, bool durable) {
@@ -379,8 +383,10 @@ void SpoolBackend::close() {
     janitor_.finish_up();
     disk_->drain();
     if (segments_.active() != nullptr && segments_.active()->write_at > 0) segments_.seal_active();
-    for (janitor_.work(); !janitor_.idle(); janitor_.work())
+    janitor_.nudge();
+    for (janitor_.work(); !janitor_.idle(); janitor_.work()) {
         disk_->drain();
+    }
     close_files();
 }
 

@@ -137,5 +137,75 @@ TEST(SpoolFaults, StreamedPartsOfALostMessageAreAnsweredRetryAndItsAbortAborted)
     EXPECT_TRUE(world.read_all(*world.reader()).empty());
 }
 
+// A consumer wrote its record and died before it synced it. If the server relied on the record as it is, it
+// could recycle the message's first segment and then lose the record: the message would be back without its
+// first part.
+TEST(SpoolAcks, RecordThatItsConsumerDidNotSyncIsSyncedBeforeItCounts) {
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+        SimSpool world(seed);
+        world.open();
+        world.submit(60'000);
+        world.submit(140'000);  // begins in the first segment, is committed in the second
+        world.submit(100);
+        world.settle();
+        auto reader = world.reader();
+        std::vector<Cursor> cursors;
+        for (int i = 0; i < 3; ++i)
+            cursors.push_back((*reader->next())->cursor);
+        ASSERT_LT(cursors[0].segment, cursors[1].segment);
+        ASSERT_TRUE(reader->ack({cursors.data(), 1}).ok());
+        std::vector<std::byte> record(kAckRecordBytes);
+        encode_ack({cursors[1].segment, cursors[1].offset}, record.data());
+        const std::string path = "/spool/shard-0000/" + acks_name(cursors[1].segment);
+        ASSERT_TRUE((*world.disk.open(path, OpenMode::create))->write_at(0, record).ok());
+        for (int i = 0; i < 20; ++i)
+            world.settle();
+        EXPECT_EQ(world.backend->segments().all().front()->sequence, cursors[1].segment) << "recycled by now";
+        world.disk.crash();
+        world.end();
+        world.open();
+        EXPECT_EQ(world.spool->report().corruptions, 0u) << "seed " << seed;
+        EXPECT_EQ(world.spool->report().messages, 1u) << "seed " << seed;
+    }
+}
+
+TEST(SpoolShards, ShardsBeyondTheHostsStayReadableUntilTheyAreConsumed) {
+    SimSpool world;
+    world.options.shards = 2;
+    world.open();
+    auto start = take_start(*world.spool, 1);
+    ASSERT_TRUE(start.ok());
+    EXPECT_FALSE(take_start(*world.spool, 1).ok()) << "each shard has one backend";
+    auto disk = std::make_unique<test::SimShard>(world.disk, "/spool/shard-0001");
+    world.shard = disk.get();
+    world.backend = std::move(*SpoolBackend::create(std::move(*start), std::move(disk), world));
+    for (int i = 0; i < 20; ++i) {
+        world.submit(30'000);
+        world.settle();
+    }
+    world.backend->close();
+    world.end();
+    world.options.shards = 1;
+    world.open();
+    EXPECT_EQ(world.spool->report().messages, 20u);
+    EXPECT_EQ(world.spool->report().shards, 2u);
+    auto reader = world.reader();
+    std::size_t seen = 0;
+    for (;; ++seen) {
+        const auto next = reader->next();
+        ASSERT_TRUE(next.ok());
+        if (!*next) break;
+        EXPECT_EQ((*next)->cursor.shard, 1u);
+        ASSERT_TRUE(reader->ack({&(*next)->cursor, 1}).ok());
+    }
+    EXPECT_EQ(seen, 20u);
+    world.backend->close();
+    world.end();
+    const std::uint64_t used = world.disk.used();
+    world.open();
+    EXPECT_LT(world.disk.used(), used) << "what nobody needs is removed at the next start";
+    EXPECT_EQ(world.spool->report().messages, 0u);
+}
+
 }  // namespace
 }  // namespace ringmx::storage::spool

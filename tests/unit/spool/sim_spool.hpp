@@ -18,9 +18,9 @@ namespace ringmx::storage::spool::test {
 
 class SimSpool : public StoreSink {
  public:
-    explicit SimSpool(std::uint64_t segment_bytes = 160u << 10) {
+    explicit SimSpool(std::uint64_t seed = 1) : disk(seed) {
         options.path = "/spool";
-        options.segment_bytes = segment_bytes;
+        options.segment_bytes = 160u << 10;
         options.min_free_bytes = 0;
     }
     ~SimSpool() override {
@@ -106,7 +106,7 @@ class SimSpool : public StoreSink {
         return std::move(*made);
     }
 
-    SimDisk disk{1};
+    SimDisk disk;
     SpoolOptions options;
     MessageIdGenerator ids{3};
     Now now{kNsPerSecond, 1'700'000'000'000'000};
