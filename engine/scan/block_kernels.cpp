@@ -1,5 +1,5 @@
-// Joins the three ways through mail data: whole blocks where nothing rare happens, single octets past what is
-// rare, and the checksum over each strip while it is still in the first-level cache.
+// Joins the three ways through mail data: blocks, single octets where blocks do not help, and the checksum
+// over each strip while it is still in the first-level cache.
 #include "scan/block_kernels.hpp"
 
 #include <algorithm>
@@ -11,10 +11,8 @@ namespace ringmx::scan {
 
 namespace {
 
-constexpr std::size_t kStripOctets = 8192;  // written between two passes of the checksum
-constexpr std::size_t kBlockOctets = 64;
-constexpr std::size_t kDenseOctets = 48;  // a run shorter than this: rare events are not rare here
-constexpr std::size_t kDenseSteps = 256;  // octets taken singly before blocks are tried again
+constexpr std::size_t kStripOctets = 4096;  // written between two passes of the checksum
+constexpr std::size_t kDenseSteps = 256;    // octets taken singly where runs are short
 
 using Crc = std::uint32_t (*)(std::uint32_t, const unsigned char*, std::size_t);
 
@@ -36,6 +34,7 @@ std::size_t take_blocks(DataState& state, Bytes in, MutableBytes out, bool dots,
                  .in_end = raw(in.data()) + in.size(),
                  .out = raw(out.data()),
                  .out_end = raw(out.data()) + out.size(),
+                 .normalize = state.line_ends == LineEnds::normalize,
                  .dots = dots,
                  .at_line_start = state.position == Position::line_start};
     kRun(run);
@@ -44,6 +43,8 @@ std::size_t take_blocks(DataState& state, Bytes in, MutableBytes out, bool dots,
     step.consumed += taken;
     step.produced += static_cast<std::size_t>(run.out - raw(out.data()));
     state.nul += run.nul;
+    state.bare_lf += run.bare_lf;
+    state.bare_cr += run.bare_cr;
     state.eight_bit = state.eight_bit || run.eight_bit;
     state.position = run.ends_in_cr      ? Position::after_cr
                      : run.at_line_start ? Position::line_start
@@ -55,17 +56,15 @@ std::size_t take_blocks(DataState& state, Bytes in, MutableBytes out, bool dots,
 template <RunBlocks kRun>
 DataStep take_strip(DataState& state, Bytes in, MutableBytes out, bool dots) {
     DataStep step;
+    std::size_t singly = 1;  // octets to take behind a run: what stopped it, and more where runs are short
     while (!step.end_of_data && step.consumed < in.size()) {
-        std::size_t singly =
-            1;  // octets to take before the next run: what stopped the last one, and more if that was near
         if (between_octets(state.position)) {
             const std::size_t taken =
                 take_blocks<kRun>(state, in.subspan(step.consumed), out.subspan(step.produced), dots, step);
-            if (taken < kDenseOctets) singly = kDenseSteps;
+            singly = taken < kRunGapMin ? kDenseSteps : 1;
         }
         const Bytes rest = in.subspan(step.consumed);
         const MutableBytes room = out.subspan(step.produced);
-        if (rest.size() < kBlockOctets || room.size() < kBlockOctets) singly = kBlockOctets;
         const DataStep octets = step_octets(state, rest.first(std::min(rest.size(), singly)), room, dots);
         step.consumed += octets.consumed;
         step.produced += octets.produced;
@@ -142,6 +141,11 @@ const Kernels& avx2_kernels() {
 
 const Kernels& avx512_kernels() {
     static constexpr Kernels all = make<run_blocks_avx512, crc32c_sse42>("avx512");
+    return all;
+}
+
+const Kernels& avx512_vpclmul_kernels() {
+    static constexpr Kernels all = make<run_blocks_avx512, crc32c_vpclmul>("avx512_vpclmul");
     return all;
 }
 

@@ -8,6 +8,7 @@ namespace ringmx::scan {
 
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();
+const Kernels& avx512_vpclmul_kernels();
 const Kernels& neon_kernels();
 
 }  // namespace ringmx::scan

@@ -1,44 +1,127 @@
 // The algorithm of RunBlocks over a type `Block` of the including file:
 //   Block::load(const unsigned char*), store(unsigned char*) const: 64 octets, unaligned
 //   std::uint64_t equal(unsigned char) const, high_bit() const: bit i is octet i
+//   bool text() const: no NUL and no octet above 127
 // Included inside that file's anonymous namespace.
 
-// Takes `octets` of a block of which the masks are known; the whole block has been stored already.
-inline void take(BlockRun& run, unsigned octets, std::uint64_t nul, std::uint64_t high) {
-    const std::uint64_t taken = octets == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << octets) - 1;
-    run.nul += static_cast<std::uint64_t>(__builtin_popcountll(nul & taken));
-    run.eight_bit = run.eight_bit || (high & taken) != 0;
-    run.in += octets;
-    run.out += octets;
+// What is known at the edge between two octets; bit 0 of each.
+struct Carry {
+    std::uint64_t after_cr;    // the octet before is a CR, already written
+    std::uint64_t line_start;  // the octet before ends a line, or the data begins here
+};
+
+// Octets to which one test applies: those in front of the lowest bit.
+inline std::uint64_t in_front(unsigned at) {
+    return (std::uint64_t{1} << at) - 1;
+}
+
+// The octets of a block that are rare, `beyond` among them. Moves `carry` to the first of them, or behind the
+// block.
+inline std::uint64_t find_rare(const Block& block, std::uint64_t dots, std::uint64_t beyond, Carry& carry) {
+    const std::uint64_t cr = block.equal('\r');
+    const std::uint64_t lf = block.equal('\n');
+    const std::uint64_t behind_cr = cr << 1 | carry.after_cr;
+    const std::uint64_t ends = lf & behind_cr;
+    const std::uint64_t starts = ends << 1 | carry.line_start;
+    // LF and CR must come in pairs; a dot must not start a line.
+    const std::uint64_t rare = (lf ^ behind_cr) | (block.equal('.') & starts & dots) | beyond;
+    if (__builtin_expect(rare != 0, 0)) {
+        const auto at = static_cast<unsigned>(__builtin_ctzll(rare));
+        carry = {behind_cr >> at & 1, starts >> at & 1};
+    } else {
+        carry = {cr >> 63, ends >> 63};
+    }
+    return rare;
+}
+
+// Most blocks are text and end at the first test.
+inline void count_octets(BlockRun& run, const Block& block, std::uint64_t taken) {
+    if (__builtin_expect(block.text(), 1)) return;
+    run.nul += static_cast<std::uint64_t>(__builtin_popcountll(block.equal('\0') & taken));
+    run.eight_bit = run.eight_bit || (block.high_bit() & taken) != 0;
+}
+
+// One run's place. A local of run_blocks: a store of octets may alias the fields of `run`, which would then
+// be loaded again for every block.
+struct Place {
+    const unsigned char* in;
+    unsigned char* out;
+    Carry carry;
+};
+
+// Passes the rare octet at `at.in`, given two octets of input and of room. False: only the octet steps can
+// tell what it is (a dot before CR may end the data).
+inline bool pass_rare(BlockRun& run, Place& at) {
+    if (at.carry.after_cr != 0) {  // behind a bare CR, which has been written; the octet itself comes next
+        ++run.bare_cr;
+        if (run.normalize) *at.out++ = '\n';
+    } else if (*at.in == '\n') {
+        ++run.bare_lf;
+        if (run.normalize) *at.out++ = '\r';
+        *at.out++ = '\n';
+        ++at.in;
+    } else if (at.in[1] != '\r') {  // a stuffed dot
+        ++at.in;
+    } else {
+        return false;
+    }
+    at.carry = {0, 0};
+    return true;
+}
+
+// Takes whole blocks. True: it stands before a rare octet.
+inline bool take_whole_blocks(BlockRun& run, Place& at, std::size_t blocks, std::uint64_t dots) {
+    for (; blocks > 0; --blocks) {
+        __builtin_prefetch(at.in + kPrefetchOctets);
+        const Block block = Block::load(at.in);
+        block.store(at.out);
+        const std::uint64_t rare = find_rare(block, dots, 0, at.carry);
+        if (__builtin_expect(rare != 0, 0)) {
+            const auto octets = static_cast<unsigned>(__builtin_ctzll(rare));
+            count_octets(run, block, in_front(octets));
+            at.in += octets;
+            at.out += octets;
+            return true;
+        }
+        count_octets(run, block, ~std::uint64_t{0});
+        at.in += 64;
+        at.out += 64;
+    }
+    return false;
+}
+
+// Takes `size` octets, less than a block, without touching memory beyond them. True: it stands before a rare
+// octet.
+inline bool take_tail(BlockRun& run, Place& at, unsigned size, std::uint64_t dots) {
+    unsigned char padded[64] = {};
+    __builtin_memcpy(padded, at.in, size);
+    const Block block = Block::load(padded);
+    const std::uint64_t rare = find_rare(block, dots, ~std::uint64_t{0} << size, at.carry);
+    const auto octets = static_cast<unsigned>(__builtin_ctzll(rare));
+    count_octets(run, block, in_front(octets));
+    __builtin_memcpy(at.out, at.in, octets);
+    at.in += octets;
+    at.out += octets;
+    return octets < size;
 }
 
 inline void run_blocks(BlockRun& run) {
-    std::uint64_t after_cr = 0;  // bit 0: the octet before the block is a CR that has been written
-    std::uint64_t line_start = run.at_line_start ? 1 : 0;
-    const std::uint64_t dots_matter = run.dots ? ~std::uint64_t{0} : 0;
-    while (run.in_end - run.in >= 64 && run.out_end - run.out >= 64) {
-        const Block block = Block::load(run.in);
-        block.store(run.out);
-        const std::uint64_t cr = block.equal('\r');
-        const std::uint64_t lf = block.equal('\n');
-        const std::uint64_t nul = block.equal('\0');
-        const std::uint64_t high = block.high_bit();
-        const std::uint64_t behind_cr = cr << 1 | after_cr;
-        const std::uint64_t starts = (lf & behind_cr) << 1 | line_start;
-        // LF and CR must come in pairs; a dot must not start a line.
-        const std::uint64_t rare = (lf ^ behind_cr) | (block.equal('.') & starts & dots_matter);
-        if (__builtin_expect(rare != 0, 0)) {
-            const auto at = static_cast<unsigned>(__builtin_ctzll(rare));
-            take(run, at, nul, high);
-            after_cr = behind_cr >> at & 1;
-            line_start = starts >> at & 1;
-            break;
-        }
-        take(run, 64, nul, high);
-        after_cr = cr >> 63;
-        line_start = (lf & behind_cr) >> 63;
+    const std::uint64_t dots = run.dots ? ~std::uint64_t{0} : 0;
+    Place at{run.in, run.out, {0, run.at_line_start ? 1u : 0u}};
+    const unsigned char* behind_rare = at.in;
+    for (;;) {
+        const auto in_left = static_cast<std::size_t>(run.in_end - at.in);
+        const auto out_left = static_cast<std::size_t>(run.out_end - at.out);
+        const std::size_t octets = in_left < out_left ? in_left : out_left;
+        bool rare = take_whole_blocks(run, at, octets / 64, dots);
+        if (!rare && octets % 64 > 0) rare = take_tail(run, at, static_cast<unsigned>(octets % 64), dots);
+        if (!rare || static_cast<std::size_t>(at.in - behind_rare) < kRunGapMin) break;
+        if (run.in_end - at.in < 2 || run.out_end - at.out < 2) break;
+        if (!pass_rare(run, at)) break;
+        behind_rare = at.in;
     }
-    run.at_line_start = line_start != 0;
-    run.ends_in_cr = after_cr != 0;
-    if (run.ends_in_cr) --run.out;
+    run.at_line_start = at.carry.line_start != 0;
+    run.ends_in_cr = at.carry.after_cr != 0;
+    run.in = at.in;
+    run.out = run.ends_in_cr ? at.out - 1 : at.out;
 }

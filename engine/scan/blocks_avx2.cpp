@@ -27,6 +27,10 @@ struct Block {
         const __m256i wanted = _mm256_set1_epi8(static_cast<char>(octet));
         return join(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
     }
+    bool text() const {
+        const __m256i least = _mm256_min_epi8(low, high);
+        return _mm256_movemask_epi8(_mm256_cmpgt_epi8(least, _mm256_setzero_si256())) == -1;
+    }
     std::uint64_t high_bit() const { return join(low, high); }
 };
 

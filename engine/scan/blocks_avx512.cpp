@@ -15,6 +15,7 @@ struct Block {
     std::uint64_t equal(unsigned char octet) const {
         return _mm512_cmpeq_epi8_mask(octets, _mm512_set1_epi8(static_cast<char>(octet)));
     }
+    bool text() const { return _mm512_cmple_epi8_mask(octets, _mm512_setzero_si512()) == 0; }
     std::uint64_t high_bit() const { return _mm512_movepi8_mask(octets); }
 };
 

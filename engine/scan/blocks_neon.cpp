@@ -31,6 +31,11 @@ struct Block {
         return gather(vceqq_u8(part[0], wanted), vceqq_u8(part[1], wanted), vceqq_u8(part[2], wanted),
                       vceqq_u8(part[3], wanted));
     }
+    bool text() const {
+        const int8x16_t ab = vminq_s8(vreinterpretq_s8_u8(part[0]), vreinterpretq_s8_u8(part[1]));
+        const int8x16_t cd = vminq_s8(vreinterpretq_s8_u8(part[2]), vreinterpretq_s8_u8(part[3]));
+        return vminvq_s8(vminq_s8(ab, cd)) > 0;
+    }
     std::uint64_t high_bit() const {
         const uint8x16_t limit = vdupq_n_u8(0x80);
         return gather(vcgeq_u8(part[0], limit), vcgeq_u8(part[1], limit), vcgeq_u8(part[2], limit),

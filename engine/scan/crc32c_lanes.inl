@@ -1,9 +1,9 @@
-// CRC32C in three lanes: the instruction takes three cycles and a new one can begin every cycle, so three independent
-// stretches are computed side by side and joined. Joining needs "the CRC of this, followed by n zero octets", which is
-// linear in the CRC: four table look-ups.
+// CRC32C in three lanes: the instruction takes three cycles and a new one can begin every cycle, so three
+// independent stretches are computed side by side and joined. Joining needs "the CRC of this, followed by n
+// zero octets", which is linear in the CRC: four table look-ups.
 //
-// `Step` is the processor's instruction: std::uint64_t eight(crc, word), std::uint32_t one(crc, octet). Included by the
-// files that are compiled for it, inside their anonymous namespaces.
+// `Step` is the processor's instruction: std::uint64_t eight(crc, word), std::uint32_t one(crc, octet).
+// Included by the files that are compiled for it, inside their anonymous namespaces.
 
 constexpr std::size_t kLongLane = 1024;  // octets of a lane; three of them fit any cache
 constexpr std::size_t kShortLane = 128;
@@ -15,7 +15,8 @@ struct ZerosTable {
 };
 
 constexpr std::uint32_t append_zero_octet(std::uint32_t crc) {
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? kPolynomial : 0);
+    for (int bit = 0; bit < 8; ++bit)
+        crc = crc >> 1 ^ (crc & 1 ? kPolynomial : 0);
     return crc;
 }
 
@@ -26,12 +27,14 @@ constexpr ZerosTable make_zeros_table(std::size_t octets) {
         std::uint32_t column[8]{};
         for (int bit = 0; bit < 8; ++bit) {
             std::uint32_t crc = std::uint32_t{1} << (8 * k + bit);
-            for (std::size_t i = 0; i < octets; ++i) crc = append_zero_octet(crc);
+            for (std::size_t i = 0; i < octets; ++i)
+                crc = append_zero_octet(crc);
             column[bit] = crc;
         }
         for (int b = 0; b < 256; ++b) {
             std::uint32_t sum = 0;
-            for (int bit = 0; bit < 8; ++bit) sum ^= (b >> bit & 1) != 0 ? column[bit] : 0;
+            for (int bit = 0; bit < 8; ++bit)
+                sum ^= (b >> bit & 1) != 0 ? column[bit] : 0;
             table.of[k][b] = sum;
         }
     }
@@ -75,8 +78,10 @@ inline std::uint32_t crc_lanes(std::uint32_t start, const unsigned char* data, s
     std::uint64_t crc = ~start;
     crc = crc_three_lanes<Step, kLongLane>(crc, data, size, kLongZeros);
     crc = crc_three_lanes<Step, kShortLane>(crc, data, size, kShortZeros);
-    for (; size >= 8; size -= 8, data += 8) crc = Step::eight(crc, word_at(data));
+    for (; size >= 8; size -= 8, data += 8)
+        crc = Step::eight(crc, word_at(data));
     auto narrow = static_cast<std::uint32_t>(crc);
-    for (; size > 0; --size, ++data) narrow = Step::one(narrow, *data);
+    for (; size > 0; --size, ++data)
+        narrow = Step::one(narrow, *data);
     return ~narrow;
 }

@@ -33,6 +33,9 @@ enum class Position : std::uint8_t {
     after_dot_cr  // after CR LF "." CR, neither written: end of data if LF follows
 };
 
+// The most that one octet of input makes: CR LF for a bare CR that was pending, and itself.
+constexpr std::size_t kRoomMin = 3;
+
 struct DataState {
     Position position = Position::line_start;
     LineEnds line_ends = LineEnds::normalize;
@@ -54,16 +57,19 @@ struct DataStep {
 // One implementation of the kernels.
 //
 // copy_data: DATA. Consumes until the input ends, the end of data was consumed, or `out` cannot take what the
-// next
-//   input byte may produce. Never writes past out.size(); needs out.size() >= 2 to make progress.
+// next input byte may produce. Never writes past out.size(); needs out.size() >= kRoomMin to make progress.
+//
 // copy_chunk: BDAT. The same without dots and without an end; the caller bounds `in` to the chunk. A CR at
-// the end
-//   of a chunk stays pending (position after_cr), for the LF may open the next one.
+// the end of a chunk stays pending (position after_cr), for the LF may open the next one.
+//
 // finish_chunks: after the last chunk: writes a pending CR as LineEnds says. Needs out.size() >= 2.
-// crc32c: CRC32C (Castagnoli, RFC 3720 §B.4), crc32c(0, "123456789") == 0xE3069283. Chains:
-// crc32c(crc32c(0,a),b). find_lf: index of the first LF in `in`, or in.size().
+//
+// crc32c: CRC32C (Castagnoli, RFC 3720 §B.4), crc32c(0, "123456789") == 0xE3069283.
+// Chains: crc32c(crc32c(0, a), b).
+//
+// find_lf: index of the first LF in `in`, or in.size().
 struct Kernels {
-    std::string_view name;  // "scalar", "avx2", "avx512", "neon"
+    std::string_view name;  // "scalar", "avx2", "avx512", "avx512_vpclmul", "neon"
     DataStep (*copy_data)(DataState& state, Bytes in, MutableBytes out);
     DataStep (*copy_chunk)(DataState& state, Bytes in, MutableBytes out);
     DataStep (*finish_chunks)(DataState& state, MutableBytes out);

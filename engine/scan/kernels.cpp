@@ -21,6 +21,9 @@ std::vector<const Kernels*> find_available() {
     if (common && __builtin_cpu_supports("avx2")) found.push_back(&avx2_kernels());
     if (common && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
         found.push_back(&avx512_kernels());
+        if (__builtin_cpu_supports("pclmul") && __builtin_cpu_supports("vpclmulqdq")) {
+            found.push_back(&avx512_vpclmul_kernels());
+        }
     }
 #elif defined(__aarch64__)
     constexpr unsigned long kHasCrc32 = 1ul << 7;  // HWCAP_CRC32

@@ -25,7 +25,7 @@ class Writer {
 };
 
 // An octet that does not follow a pending CR and is not a dot at the start of a line.
-void take_plain(DataState& state, Writer& writer, char c) {
+inline void take_plain(DataState& state, Writer& writer, char c) {
     state.position = Position::in_line;
     if (c == '\r') {
         state.position = Position::after_cr;
@@ -37,27 +37,28 @@ void take_plain(DataState& state, Writer& writer, char c) {
     writer.put(c);
 }
 
+// The most that octet `c` may write at this position.
+inline std::size_t room_needed(const DataState& state, char c) {
+    const std::size_t line_end = state.line_ends == LineEnds::normalize ? 2 : 1;
+    switch (state.position) {
+        case Position::after_cr:
+            return c == '\n' ? 2 : line_end + (c == '\r' ? 0 : 1);
+        case Position::after_dot_cr:
+            return c == '\n' ? 0 : line_end + (c == '\r' ? 0 : 1);
+        default:
+            return c == '\r' ? 0 : (c == '\n' ? line_end : 1);
+    }
+}
+
 }  // namespace
 
-DataStep step_octets(DataState& state, Bytes in, MutableBytes out, bool dots) {
+DataStep step_octets(DataState& shared, Bytes in, MutableBytes out, bool dots) {
+    DataState state = shared;  // a local, which no store into `out` can alias
     Writer writer(state, out);
     DataStep step;
     while (step.consumed < in.size() && !step.end_of_data) {
         const char c = std::to_integer<char>(in[step.consumed]);
-        std::size_t needed = 1;
-        const bool normalize = state.line_ends == LineEnds::normalize;
-        switch (state.position) {
-            case Position::after_cr:
-                needed = c == '\n' ? 2 : (normalize ? 2 : 1) + (c == '\r' ? 0 : 1);
-                break;
-            case Position::after_dot_cr:
-                needed = c == '\n' ? 0 : (normalize ? 2 : 1) + (c == '\r' ? 0 : 1);
-                break;
-            default:
-                needed = c == '\r' ? 0 : (c == '\n' && normalize ? 2 : 1);
-                break;
-        }
-        if (writer.room() < needed) break;
+        if (writer.room() < room_needed(state, c)) break;
         ++step.consumed;
         switch (state.position) {
             case Position::line_start:
@@ -99,6 +100,7 @@ DataStep step_octets(DataState& state, Bytes in, MutableBytes out, bool dots) {
         }
     }
     step.produced = writer.produced();
+    shared = state;
     return step;
 }
 

@@ -1,9 +1,10 @@
-// Differential: every kernel against the scalar reference, over pieces and rooms that the input itself
-// chooses. The first octets choose the mode, the rule for line ends and the seed of the pieces; the rest is
-// mail data.
+// Differential: every kernel against the scalar reference, and that against a model, over pieces and rooms
+// that the input itself chooses. The first octets choose the mode, the rule for line ends and the seed of the
+// pieces; the rest is mail data.
 #include <cstdint>
 #include <cstdlib>
 
+#include "mail_data_model.hpp"
 #include "scan_driver.hpp"
 
 using namespace ringmx;
@@ -19,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input(reinterpret_cast<const char*>(data) + kChoices, size - kChoices);
 
     const Outcome expected = run_whole(scalar_kernels(), input, mode, ends);
+    if (difference(expected, meaning_of(input, mode, ends), input.size()) != nullptr) std::abort();
     for (const Kernels* kernels : available_kernels()) {
         std::uint32_t x = data[3] + 1u;
         const auto next = [&x](std::size_t max) {

@@ -112,6 +112,38 @@ TEST(KernelEquality, OnRandomInput) {
     }
 }
 
+// Not only the sum: every single call takes and writes as much as the scalar one does.
+TEST(KernelEquality, InEveryCall) {
+    std::mt19937 random(5321);
+    const auto pick = [&](std::size_t bound) {
+        return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random);
+    };
+    for (int round = 0; round < 3000; ++round) {
+        std::string input = text(1 + pick(400));
+        for (std::size_t changes = pick(8); changes > 0; --changes)
+            input[pick(input.size())] = "\r\n.\0"[pick(4)];
+        for (const Kernels* kernels : fast_kernels()) {
+            DataState expected{.line_ends = kEnds[pick(2)]};
+            DataState actual = expected;
+            Bytes left = as_bytes(input);
+            DataStep last;
+            while (!left.empty() && !last.end_of_data) {
+                const Bytes piece = left.first(1 + pick(left.size()));
+                std::vector<std::byte> room_of_scalar(kRoomMin + pick(300));
+                std::vector<std::byte> room(room_of_scalar.size());
+                last = scalar_kernels().copy_data(expected, piece, room_of_scalar);
+                const DataStep step = kernels->copy_data(actual, piece, room);
+                ASSERT_EQ(step.consumed, last.consumed) << kernels->name << " round " << round;
+                ASSERT_EQ(step.produced, last.produced) << kernels->name << " round " << round;
+                ASSERT_EQ(step.end_of_data, last.end_of_data) << kernels->name << " round " << round;
+                ASSERT_EQ(actual.position, expected.position) << kernels->name << " round " << round;
+                ASSERT_EQ(actual.crc, expected.crc) << kernels->name << " round " << round;
+                left = left.subspan(step.consumed);
+            }
+        }
+    }
+}
+
 TEST(KernelEquality, OnLargeInputAcrossStrips) {
     std::string input = text(100'000);
     for (std::size_t at = 977; at + 8 < input.size(); at += 8191)
