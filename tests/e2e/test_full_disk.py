@@ -42,11 +42,17 @@ class SmallDisk:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def fill(self, leave):
-        """A file that leaves `leave` octets free."""
+        """A file that leaves about `leave` octets free; a server may be taking some at the same moment."""
         filler = self.mount / "filler"
-        size = shutil.disk_usage(self.mount).free - leave
-        subprocess.run(["fallocate", "-l", str(size), str(filler)], check=True)
-        return filler
+        for _ in range(20):
+            size = max(shutil.disk_usage(self.mount).free - leave, 1)
+            made = subprocess.run(["fallocate", "-l", str(size), str(filler)], stdin=subprocess.DEVNULL,
+                                  capture_output=True, check=False)
+            if made.returncode == 0:
+                return filler
+            filler.unlink(missing_ok=True)
+            time.sleep(0.1)
+        raise AssertionError(f"no file of {size} octets could be made: {made.stderr!r}")
 
 
 def try_to_deliver(port, body):
