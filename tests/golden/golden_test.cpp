@@ -20,6 +20,11 @@ constexpr std::size_t kDialoguesMin = 60;
 // there the pairs of cuts are at every 7th.
 constexpr std::size_t kEveryPairOctetsMax = 2048;
 constexpr std::size_t kPairStride = 7;
+#if defined(RINGMX_TEST_THREAD_SANITIZER)
+constexpr std::size_t kCutStride = 23;  // a session has one thread: there is little for this sanitizer to see
+#else
+constexpr std::size_t kCutStride = 1;
+#endif
 
 std::vector<std::filesystem::path> dialogue_paths() {
     std::vector<std::filesystem::path> paths;
@@ -69,12 +74,12 @@ std::vector<std::size_t> every_offset(std::size_t octets) {
 void check_dialogue(const Script& script, Manner manner) {
     ASSERT_TRUE(gives(script, manner, {}));
     ASSERT_TRUE(gives(script, manner, every_offset(script.client.size())));
-    for (std::size_t at = 1; at < script.client.size(); ++at) {
+    for (std::size_t at = 1; at < script.client.size(); at += kCutStride) {
         ASSERT_TRUE(gives(script, manner, {at}));
     }
     // Two cuts close to each other: a piece of two octets in the middle.
     const std::size_t stride = script.client.size() <= kEveryPairOctetsMax ? 1 : kPairStride;
-    for (std::size_t at = 1; at + 2 < script.client.size(); at += stride * 2) {
+    for (std::size_t at = 1; at + 2 < script.client.size(); at += stride * 2 * kCutStride) {
         ASSERT_TRUE(gives(script, manner, {at, at + 2}));
     }
 }
