@@ -42,17 +42,17 @@ class SmallDisk:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def fill(self, leave):
-        """A file that leaves about `leave` octets free, whatever a running server takes meanwhile."""
+        """A file that leaves about `leave` octets free; a server may be taking some at the same moment."""
         filler = self.mount / "filler"
         for _ in range(20):
-            size = max(0, shutil.disk_usage(self.mount).free - leave)
-            made = subprocess.run(["fallocate", "-l", str(size), str(filler)], capture_output=True, text=True,
-                                  check=False)
+            size = max(shutil.disk_usage(self.mount).free - leave, 1)
+            made = subprocess.run(["fallocate", "-l", str(size), str(filler)], stdin=subprocess.DEVNULL,
+                                  capture_output=True, check=False)
             if made.returncode == 0:
                 return filler
             filler.unlink(missing_ok=True)
-            time.sleep(0.2)
-        raise AssertionError(made.stderr)
+            time.sleep(0.1)
+        raise AssertionError(f"no file of {size} octets could be made: {made.stderr!r}")
 
 
 def try_to_deliver(port, body):

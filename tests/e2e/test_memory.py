@@ -11,7 +11,7 @@ from load import Fleet, Reply, Send
 
 MIB = 1 << 20
 LINE_OCTETS = 17
-LIMIT_S = 400
+LIMIT_S = 300
 
 
 def sender(body, piece, interval_s):

@@ -14,10 +14,6 @@ CTEST_S_MAX = 1500
 E2E_S_MAX = 1500
 CRASH_S_MAX = 1500
 
-# Programs of one thread, which ThreadSanitizer can say nothing about, and which it slows down twentyfold.
-# RINGMX_TSAN_ALL=1 runs them nevertheless.
-SINGLE_THREADED = "^(golden_tests|smtp_tests|scan_tests|fuzz_.*)$"
-
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -48,8 +44,8 @@ def build(preset, log, targets=()):
     return run(["cmake", "--build", "--preset", preset, *chosen], log, BUILD_S_MAX, env) == 0
 
 
-def ctest(stage, preset, prefix=(), options=()):
-    """Runs the registered tests of a preset and counts what their reports say."""
+def ctest(stage, preset, prefix=()):
+    """Runs every registered test of a preset and counts what their reports say."""
     log = LOGS / f"{stage}-ctest.log"
     reports = LOGS / f"{stage}-gtest"
     junit = LOGS / f"{stage}-ctest.xml"
@@ -58,7 +54,7 @@ def ctest(stage, preset, prefix=(), options=()):
     junit.unlink(missing_ok=True)
     env = {**SANITIZER_ENV, "GTEST_OUTPUT": f"json:{reports}/", "CTEST_OUTPUT_ON_FAILURE": "1"}
     status = run([*prefix, "ctest", "--test-dir", BUILD / preset, "-j", os.cpu_count(), "--no-tests=error",
-                  "--output-junit", junit, *options], log, CTEST_S_MAX, env)
+                  "--output-junit", junit], log, CTEST_S_MAX, env)
     if not junit.exists():
         return failed(f"{stage}: ctest", log)
     tally = from_ctest(junit, reports)
@@ -119,12 +115,11 @@ def stage_asan(_options):
 
 
 def stage_tsan(_options):
-    """All that crosses threads again under ThreadSanitizer, with a short end-to-end run."""
+    """Everything again under ThreadSanitizer, with a short end-to-end run."""
     log = LOGS / "tsan-build.log"
     if not build("tsan", log):
         return failed("tsan: build", log)
-    left_out = [] if os.environ.get("RINGMX_TSAN_ALL") == "1" else ["-E", SINGLE_THREADED]
-    tally = ctest("tsan", "tsan", fixed_addresses(), left_out)
+    tally = ctest("tsan", "tsan", fixed_addresses())
     tally.add(end_to_end("tsan", "tsan", "e2e", ["--short", "--sanitized"], fixed_addresses()))
     return tally
 
