@@ -12,6 +12,7 @@ namespace ringmx::scan {
 namespace {
 
 constexpr std::size_t kStripOctets = 4096;  // written between two passes of the checksum
+constexpr std::size_t kLineOctets = 64;     // of the cache
 constexpr std::size_t kDenseSteps = 256;    // octets taken singly where runs are short
 
 using Crc = std::uint32_t (*)(std::uint32_t, const unsigned char*, std::size_t);
@@ -70,6 +71,7 @@ DataStep take_strip(DataState& state, Bytes in, MutableBytes out, bool dots) {
         step.produced += octets.produced;
         step.end_of_data = octets.end_of_data;
         if (octets.consumed == 0) break;
+        if (!between_octets(state.position)) singly = std::min(singly * 2, kDenseSteps);
     }
     return step;
 }
@@ -79,7 +81,9 @@ DataStep copy(DataState& state, Bytes in, MutableBytes out, bool dots) {
     DataStep total;
     for (;;) {
         const MutableBytes rest = out.subspan(total.produced);
-        const MutableBytes strip = rest.first(std::min(rest.size(), kStripOctets));
+        // Strips end where cache lines end, so that only the first one begins within a line.
+        const std::size_t into_line = reinterpret_cast<std::uintptr_t>(rest.data()) % kLineOctets;
+        const MutableBytes strip = rest.first(std::min(rest.size(), kStripOctets - into_line));
         const DataStep step = take_strip<kRun>(state, in.subspan(total.consumed), strip, dots);
         state.crc = kCrc(state.crc, raw(strip.data()), step.produced);
         total.consumed += step.consumed;

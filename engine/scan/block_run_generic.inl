@@ -4,6 +4,8 @@
 //   bool text() const: no NUL and no octet above 127
 // Included inside that file's anonymous namespace.
 
+constexpr std::size_t kAlignMin = 256;  // fewer octets are not worth aligning the output for
+
 // What is known at the edge between two octets; bit 0 of each.
 struct Carry {
     std::uint64_t after_cr;    // the octet before is a CR, already written
@@ -13,6 +15,11 @@ struct Carry {
 // Octets to which one test applies: those in front of the lowest bit.
 inline std::uint64_t in_front(unsigned at) {
     return (std::uint64_t{1} << at) - 1;
+}
+
+// Octets in front of the next cache line.
+inline unsigned octets_to_line(const unsigned char* at) {
+    return static_cast<unsigned>(-reinterpret_cast<std::uintptr_t>(at) % 64);
 }
 
 // The octets of a block that are rare, `beyond` among them. Moves `carry` to the first of them, or behind the
@@ -90,35 +97,58 @@ inline bool take_whole_blocks(BlockRun& run, Place& at, std::size_t blocks, std:
     return false;
 }
 
+// Takes the first `size` octets of a block, fewer than all. True: it stands before a rare octet.
+inline bool take_part(BlockRun& run, Place& at, const Block& block, unsigned size, std::uint64_t dots) {
+    const std::uint64_t rare = find_rare(block, dots, ~std::uint64_t{0} << size, at.carry);
+    const auto octets = static_cast<unsigned>(__builtin_ctzll(rare));
+    count_octets(run, block, in_front(octets));
+    at.in += octets;
+    at.out += octets;
+    return octets < size;
+}
+
+// Takes what is in front of the next cache line of the output, given a block of input and of room: a store
+// that crosses lines costs two. True: it stands before a rare octet.
+inline bool take_head(BlockRun& run, Place& at, std::uint64_t dots) {
+    const Block block = Block::load(at.in);
+    block.store(at.out);
+    return take_part(run, at, block, octets_to_line(at.out), dots);
+}
+
 // Takes `size` octets, less than a block, without touching memory beyond them. True: it stands before a rare
 // octet.
 inline bool take_tail(BlockRun& run, Place& at, unsigned size, std::uint64_t dots) {
     unsigned char padded[64] = {};
     __builtin_memcpy(padded, at.in, size);
-    const Block block = Block::load(padded);
-    const std::uint64_t rare = find_rare(block, dots, ~std::uint64_t{0} << size, at.carry);
-    const auto octets = static_cast<unsigned>(__builtin_ctzll(rare));
-    count_octets(run, block, in_front(octets));
-    __builtin_memcpy(at.out, at.in, octets);
-    at.in += octets;
-    at.out += octets;
-    return octets < size;
+    unsigned char* const to = at.out;
+    const bool rare = take_part(run, at, Block::load(padded), size, dots);
+    __builtin_memcpy(to, padded, static_cast<std::size_t>(at.out - to));
+    return rare;
+}
+
+// Octets for which there is both input and room.
+inline std::size_t octets_left(const BlockRun& run, const Place& at) {
+    const std::ptrdiff_t in_left = run.in_end - at.in;
+    const std::ptrdiff_t out_left = run.out_end - at.out;
+    return static_cast<std::size_t>(in_left < out_left ? in_left : out_left);
 }
 
 inline void run_blocks(BlockRun& run) {
     const std::uint64_t dots = run.dots ? ~std::uint64_t{0} : 0;
     Place at{run.in, run.out, {0, run.at_line_start ? 1u : 0u}};
     const unsigned char* behind_rare = at.in;
+    bool rare = octets_left(run, at) >= kAlignMin && octets_to_line(at.out) > 0 && take_head(run, at, dots);
     for (;;) {
-        const auto in_left = static_cast<std::size_t>(run.in_end - at.in);
-        const auto out_left = static_cast<std::size_t>(run.out_end - at.out);
-        const std::size_t octets = in_left < out_left ? in_left : out_left;
-        bool rare = take_whole_blocks(run, at, octets / 64, dots);
-        if (!rare && octets % 64 > 0) rare = take_tail(run, at, static_cast<unsigned>(octets % 64), dots);
+        if (!rare) {
+            const std::size_t octets = octets_left(run, at);
+            rare = take_whole_blocks(run, at, octets / 64, dots) ||
+                   (octets % 64 > 0 && take_tail(run, at, static_cast<unsigned>(octets % 64), dots));
+        }
         if (!rare || static_cast<std::size_t>(at.in - behind_rare) < kRunGapMin) break;
         if (run.in_end - at.in < 2 || run.out_end - at.out < 2) break;
         if (!pass_rare(run, at)) break;
         behind_rare = at.in;
+        rare = false;
     }
     run.at_line_start = at.carry.line_start != 0;
     run.ends_in_cr = at.carry.after_cr != 0;
