@@ -93,6 +93,10 @@ class MessagePool {
     // streaming.
     static Chunk* detach_full_chunk(Message& message);
 
+    // The same for the chunk being written when it is the only one; the message has none until body_room()
+    // adds one.
+    static Chunk* detach_last_chunk(Message& message);
+
     std::uint32_t in_use() const;
     SlabPool& slabs() { return slabs_; }
 

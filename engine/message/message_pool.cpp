@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "message/mapping.hpp"
@@ -181,13 +182,13 @@ bool MessagePool::begin_body(Message& message, Bytes trace, std::uint64_t expect
 }
 
 MutableBytes MessagePool::body_room(Message& message) {
-    const MutableBytes room = message.last->room();
+    const MutableBytes room = message.last == nullptr ? MutableBytes{} : message.last->room();
     if (room.size() >= kBodyRoomMin) return room;
     const ChunkClass wanted =
         message.total_bytes() < kGrowLargeBytes ? ChunkClass::medium : ChunkClass::large;
     Chunk* const chunk = acquire_down(slabs_, wanted, 0);
     if (chunk == nullptr) return room.size() >= kScanRoomMin ? room : MutableBytes{};
-    message.last->next = chunk;
+    (message.last == nullptr ? message.first : message.last->next) = chunk;
     message.last = chunk;
     return chunk->room();
 }
@@ -206,6 +207,11 @@ Chunk* MessagePool::detach_full_chunk(Message& message) {
     message.first = oldest->next;
     oldest->next = nullptr;
     return oldest;
+}
+
+Chunk* MessagePool::detach_last_chunk(Message& message) {
+    RMX_ASSERT(message.first != nullptr && message.first == message.last);
+    return std::exchange(message.first, message.last = nullptr);
 }
 
 std::uint32_t MessagePool::in_use() const {

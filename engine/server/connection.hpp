@@ -78,6 +78,7 @@ class Connection final : public smtp::Handler {
     void cancel_receive();
     bool wants_receive() const;
     bool wants_bulk() const;
+    std::size_t bulk_octets();
     void touch();
     void set_deadline(std::int64_t deadline_ns);
     std::int64_t next_deadline(std::int64_t now_ns);
@@ -106,6 +107,9 @@ class Connection final : public smtp::Handler {
     Decision begin_mail_data();
     Decision submit_message();
     void stream_full_chunks();
+    void give_up_full_chunks();
+    void submit_part(Chunk* chunk);
+    void keep_envelope(const Chunk& first);
     void refuse_message(const Reply& reply);
     void drop_message();
     void end_questions();

@@ -1,4 +1,5 @@
 // The socket's side of a connection: receiving, holding input back, sending, and the ordered end.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -84,13 +85,15 @@ void Connection::take_input(Bytes data) {
 void Connection::hold(Bytes data) {
     while (!data.empty()) {
         if (held_last_ == nullptr || held_last_->room().empty()) {
-            Chunk* chunk =
-                core_.slabs().acquire_reserved(data.size() <= 2048 ? ChunkClass::small : ChunkClass::medium);
+            // The reserve is for replies and for what is left of a command line, not for bodies.
+            const bool small = data.size() <= limits::command_line_octets_min * 4;
+            Chunk* chunk = small ? core_.slabs().acquire_reserved(ChunkClass::small)
+                                 : core_.slabs().acquire(ChunkClass::medium);
             if (chunk == nullptr) {
-                // Nothing left even in the reserve: the client is told, and what it sent is not
-                // half-processed.
+                // Nothing left even in the reserve. What is dropped here must not be missed in a message: the
+                // transaction is void.
                 core_.counters().memory_refusals.add(1);
-                session_.shut_down();
+                session_.give_up({421, {4, 3, 1}, "Out of memory, try again later"});
                 return;
             }
             (held_last_ == nullptr ? held_first_ : held_last_->next) = chunk;
@@ -151,6 +154,7 @@ void Connection::drop_held() {
 
 bool Connection::wants_bulk() const {
     if (message_ == nullptr || !session_.in_mail_data()) return false;
+    if (core_.memory_is_short()) return true;  // what is not received need not be held
     return message_->body_bytes >= kBulkOctets || session_.body_octets_expected() >= kBulkOctets;
 }
 
@@ -173,12 +177,15 @@ bool Connection::wants_receive() const {
 void Connection::arm_receive() {
     arm_queued_ = false;
     if (!wants_receive()) return;
-    // Bulk mode receives one buffer at a time, so that a client can never be ahead of storage by more than
-    // that.
-    const bool single = phase_ == Phase::lingering || wants_bulk();
+    // Bulk mode receives one buffer at a time, and no more than there is room for: a client can never be
+    // ahead of storage by more than that.
+    const bool lingers = phase_ == Phase::lingering;
+    const bool single = lingers || wants_bulk();
+    const std::size_t octets = lingers ? limits::receive_buffer_large_bytes : single ? bulk_octets() : 0;
+    if (single && octets == 0) return;  // go_on() comes back here
     io_uring_sqe* sqe = core_.ring().request();
     if (single) {
-        io_uring_prep_recv(sqe, static_cast<int>(slot_), nullptr, limits::receive_buffer_large_bytes, 0);
+        io_uring_prep_recv(sqe, static_cast<int>(slot_), nullptr, octets, 0);
         sqe->buf_group = core_.large_buffers().group();
     } else {
         io_uring_prep_recv_multishot(sqe, static_cast<int>(slot_), nullptr, 0, 0);
@@ -190,6 +197,14 @@ void Connection::arm_receive() {
     first_receive_ = false;
     receive_ = single ? Receive::single : Receive::multishot;
     ++operations_;
+}
+
+// How much may be received now without having to be held; 0: there is no room, and the connection is queued
+// for it.
+std::size_t Connection::bulk_octets() {
+    const std::size_t room = body_room().size();
+    if (room == 0) return 0;
+    return std::clamp(room, limits::receive_buffer_small_bytes, limits::receive_buffer_large_bytes);
 }
 
 void Connection::cancel_receive() {

@@ -79,15 +79,22 @@ MutableBytes Connection::body_room() {
     Message& message = *message_;
     if (message.part_failed) {
         // What storage has lost cannot be completed: the rest is read over and over into the last chunk.
+        if (message.last == nullptr) {
+            if (core_.messages().body_room(message).empty()) core_.queue_starved(slot_);
+            return message.last == nullptr ? MutableBytes{} : message.last->room();
+        }
         if (message.last->room().size() < kBodyRoomMin) message.last->end = message.last->begin;
         return message.last->room();
     }
-    if (message.last->room().size() < kBodyRoomMin) {
+    if (message.last == nullptr || message.last->room().size() < kBodyRoomMin) {
         stream_full_chunks();
         if (message.parts_in_flight >= limits::parts_in_flight_max) return {};  // part_done goes on
     }
     const MutableBytes room = core_.messages().body_room(message);
-    if (room.empty()) core_.queue_starved(slot_);
+    if (room.empty()) {
+        if (core_.streams()) give_up_full_chunks();
+        core_.queue_starved(slot_);
+    }
     return room;
 }
 
@@ -99,28 +106,39 @@ void Connection::body_written(std::size_t octets, std::uint32_t crc) {
     MessagePool::body_written(*message_, octets, crc);
 }
 
-void Connection::stream_full_chunks() {
-    if (message_ == nullptr || question_ == Question::store || message_->body_bytes < kStreamFromOctets)
-        return;
-    if (!core_.streams() || message_->part_failed) return;
-    while (message_->parts_in_flight < limits::parts_in_flight_max) {
-        if (message_->parts_submitted == 0 && kept_envelope_ == nullptr &&
-            message_->first != message_->last) {
-            // The log line wants the envelope, whose chunk is about to leave.
-            kept_envelope_ = core_.slabs().acquire_reserved(ChunkClass::small);
-            if (kept_envelope_ != nullptr) {
-                const Bytes envelope = message_->envelope();
-                const std::size_t count = std::min(envelope.size(), kept_envelope_->room().size());
-                std::memcpy(kept_envelope_->room().data(), envelope.data(), count);
-                kept_envelope_->end += static_cast<std::uint32_t>(count);
-            }
-        }
-        Chunk* chunk = MessagePool::detach_full_chunk(*message_);
-        if (chunk == nullptr) return;
-        ++message_->parts_submitted;
-        ++message_->parts_in_flight;
-        core_.submit({storage::StoreOp::part, message_, chunk});
+// Nobody may wait for memory while holding what is full: if all did, none would ever go on.
+void Connection::give_up_full_chunks() {
+    while (message_->first != nullptr && message_->parts_in_flight < limits::parts_in_flight_max) {
+        submit_part(message_->first == message_->last ? MessagePool::detach_last_chunk(*message_)
+                                                      : MessagePool::detach_full_chunk(*message_));
     }
+}
+
+// Large messages leave as they come; when memory is short, every message does.
+void Connection::stream_full_chunks() {
+    if (message_ == nullptr || question_ == Question::store || !core_.streams() || message_->part_failed)
+        return;
+    if (message_->body_bytes < kStreamFromOctets && !core_.memory_is_short()) return;
+    while (message_->parts_in_flight < limits::parts_in_flight_max && message_->first != message_->last) {
+        submit_part(MessagePool::detach_full_chunk(*message_));
+    }
+}
+
+void Connection::submit_part(Chunk* chunk) {
+    if (message_->parts_submitted == 0) keep_envelope(*chunk);
+    ++message_->parts_submitted;
+    ++message_->parts_in_flight;
+    core_.submit({storage::StoreOp::part, message_, chunk});
+}
+
+// The log line wants the envelope, which leaves with the first chunk. It does without if there is no memory.
+void Connection::keep_envelope(const Chunk& first) {
+    kept_envelope_ = core_.slabs().acquire(ChunkClass::small);
+    if (kept_envelope_ == nullptr) return;
+    const Bytes envelope = first.payload().first(message_->envelope_bytes);
+    const std::size_t count = std::min(envelope.size(), kept_envelope_->room().size());
+    std::memcpy(kept_envelope_->room().data(), envelope.data(), count);
+    kept_envelope_->end += static_cast<std::uint32_t>(count);
 }
 
 // --- decisions

@@ -102,12 +102,15 @@ void Session::resume() {
 
 void Session::on_timeout() {
     if (state_ == State::closed) return;
+    handler_.on_violation(rules::timed_out.name, rules::timed_out.reply);
+    give_up(rules::timed_out.reply);
+}
+
+void Session::give_up(const Reply& last) {
+    if (state_ == State::closed) return;
     abort_transaction();
     if (due_held_) due_ = Due::none;
-    if (due_ == Due::none || write_due()) {
-        handler_.on_violation(rules::timed_out.name, rules::timed_out.reply);
-        reply(rules::timed_out.reply, Due::line_with_hostname);
-    }
+    if (due_ == Due::none || write_due()) reply(last, Due::line_with_hostname);
     due_ = Due::none;  // a client that leaves no room for replies goes without
     close();
 }

@@ -104,6 +104,8 @@ class Session {
     void on_decision(const Decision& decision);  // the outstanding decision; kind is not `later`
     void resume();                               // room may be had again; goes on with what needs no input
     void on_timeout();                           // 421 4.4.2, closed
+    // The host cannot go on, and input may be missing from here: `last` (421), the transaction void, closed.
+    void give_up(const Reply& last);
     void shut_down();      // 421 4.3.2 and closed, unless mail data is arriving or being stored: then
                            // after its reply. Idempotent
     void on_disconnect();  // the peer is gone: aborts a transaction; writes nothing; closed

@@ -13,8 +13,8 @@ namespace ringmx::smtp {
 
 namespace {
 
-constexpr std::size_t kBodyRoomMin = 2;       // what the scan needs to make progress
-constexpr std::size_t kScratchOctets = 4096;  // of mail data that is drained, on the stack
+constexpr std::size_t kBodyRoomMin = scan::kRoomMin;  // what the scan needs to make progress
+constexpr std::size_t kScratchOctets = 4096;          // of mail data that is drained, on the stack
 
 }  // namespace
 
