@@ -29,7 +29,9 @@ void Acceptor::arm(std::uint32_t in_use, std::int64_t now_ns) {
     if (stopped_ || paused(now_ns)) return;
     const auto all = static_cast<std::uint32_t>(accepts_.size());
     std::uint32_t free = slots_ - std::min(slots_, in_use + armed_);
-    for (std::uint32_t index = 0; index < all && armed_ < all && free > 0; ++index) {
+    for (std::uint32_t looked = 0; looked < all && armed_ < all && free > 0; ++looked) {
+        const std::uint32_t index = next_;
+        next_ = (next_ + 1) % all;
         Accept& accept = accepts_[index];
         if (accept.armed) continue;
         accept.length = sizeof accept.address;

@@ -40,6 +40,7 @@ class Acceptor {
     std::vector<Accept> accepts_;  // listener i has those at i, i + listeners, ...
     std::uint32_t slots_;
     std::uint32_t armed_ = 0;
+    std::uint32_t next_ = 0;  // to look at when arming: with few free slots every listener gets its turn
     std::int64_t paused_until_ns_ = 0;
     bool stopped_ = false;
 };
