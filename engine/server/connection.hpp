@@ -69,6 +69,8 @@ class Connection final : public smtp::Handler {
     bool join_held();
     void hold(Bytes data);
     void drop_held();
+    void queue_send();
+    void queue_arm();
     void settle();
     void finish_flush();
     void linger();
@@ -143,7 +145,6 @@ class Connection final : public smtp::Handler {
     bool peer_gone_ = false;     // an error on the socket: nothing can be sent
     bool send_queued_ = false;
     bool arm_queued_ = false;
-    bool starved_queued_ = false;
     bool first_receive_ = true;
     bool extended_ = false;  // EHLO rather than HELO
     bool draining_ = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
@@ -50,9 +51,9 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     }
     if (phase_ == Phase::ending) return close_if_idle();
     if (phase_ == Phase::lingering || phase_ == Phase::flushing) {
-        if (result <= 0 && result != -ENOBUFS) end_of_input_ = true;
+        if (result <= 0 && result != -ENOBUFS && result != -ECANCELED) end_of_input_ = true;
         if (phase_ == Phase::lingering && end_of_input_) return begin_ending();
-        return core_.queue_arm(slot_);
+        return queue_arm();
     }
     if (result > 0) {
         core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
@@ -68,10 +69,13 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
 }
 
 void Connection::take_input(Bytes data) {
+    // Input that nobody waits for does not postpone the deadline of what is waited for.
+    const bool wanted = session_.waiting() == smtp::Waiting::input;
     if (held_first_ != nullptr) {
         hold(data);
         feed_held();
-        return touch();
+        if (wanted) touch();
+        return;
     }
     while (!data.empty() && session_.waiting() == smtp::Waiting::input) {
         const std::size_t consumed = session_.feed(data);
@@ -79,7 +83,7 @@ void Connection::take_input(Bytes data) {
         if (consumed == 0) break;
     }
     if (session_.waiting() != smtp::Waiting::closed) hold(data);
-    touch();
+    if (wanted) touch();
 }
 
 void Connection::hold(Bytes data) {
@@ -230,7 +234,7 @@ void Connection::settle() {
     if (phase_ != Phase::open) return;
     stream_full_chunks();
     if (end_of_input_ && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
-    if (output_ != nullptr) core_.queue_send(slot_);
+    if (output_ != nullptr) queue_send();
     if (session_.waiting() == smtp::Waiting::closed) {
         phase_ = Phase::flushing;
         end_questions();
@@ -241,13 +245,23 @@ void Connection::settle() {
     }
     const bool ahead = held_bytes_ > limits::input_held_bytes_max || wants_bulk();
     if (receive_ == Receive::multishot && ahead) cancel_receive();
-    if (wants_receive()) core_.queue_arm(slot_);
+    if (wants_receive()) queue_arm();
+}
+
+void Connection::queue_send() {
+    if (!std::exchange(send_queued_, true)) core_.queue_send(slot_);
+}
+
+void Connection::queue_arm() {
+    if (!std::exchange(arm_queued_, true)) core_.queue_arm(slot_);
 }
 
 void Connection::go_on() {
-    starved_queued_ = false;
     if (phase_ != Phase::open) return;
-    if (session_.waiting() == smtp::Waiting::room) session_.resume();
+    if (session_.waiting() == smtp::Waiting::room) {
+        session_.resume();
+        if (session_.waiting() != smtp::Waiting::room) touch();
+    }
     feed_held();
     settle();
 }
@@ -317,7 +331,7 @@ void Connection::on_send(std::int32_t result) {
     if (output_->payload().empty()) {
         drop_output();
     } else {
-        core_.queue_send(slot_);
+        queue_send();
     }
     if (phase_ == Phase::flushing) {
         if (output_ == nullptr) finish_flush();
@@ -351,7 +365,7 @@ void Connection::linger() {
     stamp(sqe, Op::shutdown, slot_, generation_);
     sqe->flags |= IOSQE_FIXED_FILE;
     ++operations_;
-    if (wants_receive()) core_.queue_arm(slot_);
+    if (wants_receive()) queue_arm();
 }
 
 void Connection::on_shut_down() {

@@ -44,7 +44,7 @@ MutableBytes Connection::reply_room(std::size_t octets) {
     if (output_ != nullptr) {
         // Full: on_send gives it back. Until then the session waits, and with it the client's further
         // commands.
-        core_.queue_send(slot_);
+        queue_send();
         return {};
     }
     output_ = core_.slabs().acquire_reserved(ChunkClass::small);
@@ -358,6 +358,8 @@ void Connection::on_stored() {
 void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answer) {
     if (phase_ != Phase::open || to.sequence != questions_asked_ || question_ == Question::none) return;
     if (question_ == Question::store) return;
+    // Ended in between, and only waiting for room for its last reply.
+    if (session_.waiting() != smtp::Waiting::decision) return;
     const Question question = question_;
     question_ = Question::none;
     Decision decision = answer;
@@ -376,8 +378,10 @@ void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answ
             refuse_message(decision.reply);
         }
     }
+    touch();
     if (decision.kind == Decision::Kind::later) return;
     session_.on_decision(decision);
+    touch();
     feed_held();
     settle();
 }

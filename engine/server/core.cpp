@@ -100,6 +100,7 @@ Status Core::prepare() {
     traits_ = host_->traits();
     to_send_.reserve(slots);
     to_arm_.reserve(slots);
+    is_starved_.resize(slots, false);
     return ok_status();
 }
 
@@ -143,7 +144,7 @@ void Core::run() {
             host_->flush();
             if (done_first_ == nullptr && to_go_on_.empty()) break;
         }
-        serve_starved();
+        serve_starved(false);
         serve_timers();
         if (now_.mono_ns >= next_tick_ns_) tick();
         send_and_arm();
@@ -342,13 +343,23 @@ void Core::serve_storage() {
 // --- the rest of a turn
 // --------------------------------------------------------------------------------------------------
 
-// Memory has come back, perhaps: those that waited for it go on, oldest first, as long as there is some.
-void Core::serve_starved() {
-    if (starved_.empty() || !slabs_->can_acquire(ChunkClass::large)) return;
+// By slot, whose life may be over when its turn comes: a connection that goes on without having waited does
+// no harm.
+void Core::queue_starved(std::uint32_t slot) {
+    if (is_starved_[slot]) return;
+    is_starved_[slot] = true;
+    starved_.push_back(slot);
+}
+
+// Memory has come back, perhaps: those that waited for it go on, oldest first, as long as there is a large
+// chunk. `all`: they try in any case, because small pieces or the reserve may do for them.
+void Core::serve_starved(bool all) {
+    if (starved_.empty() || !(all || slabs_->can_acquire(ChunkClass::large))) return;
     std::vector<std::uint32_t> waiting;
     waiting.swap(starved_);
     std::size_t served = 0;
-    for (; served < waiting.size() && slabs_->can_acquire(ChunkClass::large); ++served) {
+    for (; served < waiting.size() && (all || slabs_->can_acquire(ChunkClass::large)); ++served) {
+        is_starved_[waiting[served]] = false;
         if (Connection* connection = connections_->at(waiting[served])) connection->go_on();
     }
     starved_.insert(starved_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(served), waiting.end());
@@ -364,6 +375,7 @@ void Core::serve_timers() {
 void Core::tick() {
     next_tick_ns_ = now_.mono_ns + kTickNs;
     host_->tick(now_);
+    serve_starved(true);
     slabs_->trim(kTrimBytesMax);
     update_gauges();
 }

@@ -86,7 +86,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void submit(const storage::StoreRequest& request);
     void queue_send(std::uint32_t slot) { to_send_.push_back(slot); }
     void queue_arm(std::uint32_t slot) { to_arm_.push_back(slot); }
-    void queue_starved(std::uint32_t slot) { starved_.push_back(slot); }
+    void queue_starved(std::uint32_t slot);
 
     // --- storage::StoreSink and policy::Answers: record, to be acted upon in the loop ---
     void part_done(Message* message, Chunk* chunk, storage::StoreStatus status) override;
@@ -110,7 +110,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void on_received(const io_uring_cqe& cqe, const ring::UserData& name);
     void arm_wake();
     void serve_storage();
-    void serve_starved();
+    void serve_starved(bool all);
     void serve_timers();
     void tick();
     void send_and_arm();
@@ -139,7 +139,8 @@ class Core final : public storage::StoreSink, public policy::Answers {
 
     std::vector<std::uint32_t> to_send_;  // slots with replies to send at the end of this turn
     std::vector<std::uint32_t> to_arm_;   // slots that may want a receive, once buffers are back
-    std::vector<std::uint32_t> starved_;  // slots that wait for memory
+    std::vector<std::uint32_t> starved_;  // slots that wait for memory, each once
+    std::vector<bool> is_starved_;        // by slot: it is in that list
     std::vector<SlotName> to_go_on_;      // connections whose part came back
     std::vector<PolicyAnswer> answers_;
     std::vector<storage::StoreRequest> waiting_requests_;  // the host's queue was full
