@@ -97,6 +97,7 @@ void Connection::hold(Bytes data) {
                 // Nothing left even in the reserve. What is dropped here must not be missed in a message: the
                 // transaction is void.
                 core_.counters().memory_refusals.add(1);
+                drop_held();  // perhaps the room for the reply
                 session_.give_up({421, {4, 3, 1}, "Out of memory, try again later"});
                 return;
             }

@@ -177,6 +177,14 @@ Connection* Core::find(std::uint32_t slot, std::uint32_t generation) {
 }
 
 void Core::release() {
+    if (host_ && backend_ && host_->outstanding() != 0) {
+        // The drain's deadline has passed and the disk still does not answer. What it was given cannot be
+        // ended in order: it stays as it is, for recovery; the process is about to end.
+        static_cast<void>(host_.release());
+        static_cast<void>(backend_.release());
+        static_cast<void>(messages_.release());
+        static_cast<void>(slabs_.release());
+    }
     host_.reset();
     if (backend_) backend_->close();
     backend_.reset();

@@ -20,7 +20,7 @@ namespace ringmx::server::test {
 
 class CoreTest : public ::testing::Test {
  protected:
-    void start(std::unique_ptr<policy::Policy> policy, std::size_t slab_bytes = std::size_t{4} << 20) {
+    void make(std::unique_ptr<policy::Policy> policy, std::size_t slab_bytes = std::size_t{4} << 20) {
         port_ = free_port();
         config_.server.hostname = session_.hostname = "mx.example.com";
         auto opened = ListenSockets::open({"127.0.0.1:" + std::to_string(port_)}, 1);
@@ -42,6 +42,8 @@ class CoreTest : public ::testing::Test {
                             made.host = storage::make_core_host(*made.backend);
                             return made;
                         }});
+    }
+    void run() {
         thread_ = std::thread([this] {
             const Status prepared = core_->prepare();
             EXPECT_TRUE(prepared.ok());

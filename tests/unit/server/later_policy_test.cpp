@@ -82,8 +82,9 @@ class LaterPolicyTest : public test::CoreTest {
     void start_at(Place place) {
         auto policy = std::make_unique<LaterPolicy>(place);
         policy_ = policy.get();
-        start(std::move(policy));
+        make(std::move(policy));
         policy_->answers = core_.get();
+        run();
     }
     // Sends everything up to and with the question that is answered later; true when policy has been asked.
     bool ask_all(Client& client) {
