@@ -29,7 +29,9 @@ constexpr std::size_t output_bytes_max =
     4096;  // unsent reply bytes of one connection; parsing waits beyond it
 constexpr std::size_t input_held_bytes_max =
     16384;  // input that may wait behind a decision before receiving stops
-constexpr std::uint32_t parts_in_flight_max = 4;  // streamed body chunks of one message not yet given back
+constexpr std::uint32_t linger_octets_max = 1u
+                                            << 20;  // read and dropped behind a last reply before the close
+constexpr std::uint32_t parts_in_flight_max = 4;    // streamed body chunks of one message not yet given back
 
 // --- protocol (RFC 5321 §4.5.3.1 gives the least; these are what we take)
 // ------------------------------------------

@@ -134,6 +134,7 @@ class Connection final : public smtp::Handler {
     std::uint32_t generation_;
     std::uint32_t held_bytes_ = 0;
     std::uint32_t sending_ = 0;
+    std::uint32_t lingered_octets_ = 0;  // read and dropped behind the last reply
     std::uint32_t envelope_before_ = 0;  // length before the recipient in question
     std::uint32_t questions_asked_ = 0;
     std::uint16_t operations_ = 0;  // completions due

@@ -52,7 +52,9 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     if (phase_ == Phase::ending) return close_if_idle();
     if (phase_ == Phase::lingering || phase_ == Phase::flushing) {
         if (result <= 0 && result != -ENOBUFS && result != -ECANCELED) end_of_input_ = true;
-        if (phase_ == Phase::lingering && end_of_input_) return begin_ending();
+        if (result > 0) lingered_octets_ += static_cast<std::uint32_t>(result);
+        const bool enough = end_of_input_ || lingered_octets_ > limits::linger_octets_max;
+        if (phase_ == Phase::lingering && enough) return begin_ending();
         return queue_arm();
     }
     if (result > 0) {
