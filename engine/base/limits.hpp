@@ -9,6 +9,8 @@ namespace ringmx::limits {
 
 // --- memory
 // ----------------------------------------------------------------------------------------------------
+// Less room than this in a chunk is not worth a pass of the scan: mail data goes on in a new chunk.
+constexpr std::size_t body_room_octets_min = 64;
 constexpr std::size_t page_bytes = 4096;           // slab and O_DIRECT alignment
 constexpr std::size_t chunk_small_bytes = 4096;    // envelope and a small message in one page
 constexpr std::size_t chunk_medium_bytes = 16384;  // most of the world's mail
@@ -25,8 +27,6 @@ constexpr std::uint32_t receive_buffers_small = 1024;         // ring of small b
 constexpr std::size_t receive_buffer_small_bytes = 4096;      // commands and small messages
 constexpr std::uint32_t receive_buffers_large = 32;           // ring of large buffers, per core
 constexpr std::size_t receive_buffer_large_bytes = 65536;     // bodies in bulk mode
-constexpr std::size_t output_bytes_max =
-    4096;  // unsent reply bytes of one connection; parsing waits beyond it
 constexpr std::size_t input_held_bytes_max =
     16384;  // input that may wait behind a decision before receiving stops
 constexpr std::uint32_t linger_octets_max = 1u
@@ -35,14 +35,11 @@ constexpr std::uint32_t parts_in_flight_max = 4;    // streamed body chunks of o
 
 // --- protocol (RFC 5321 §4.5.3.1 gives the least; these are what we take)
 // ------------------------------------------
-constexpr std::size_t local_part_octets_min = 64;
 constexpr std::size_t domain_octets_min = 255;
-constexpr std::size_t path_octets_min = 256;
 constexpr std::size_t command_line_octets_min = 512;
 constexpr std::size_t command_line_octets_max =
     4096;  // room for SMTPUTF8, DSN and ORCPT parameters; RFC 3461 §4.5
 constexpr std::size_t reply_line_octets_max = 512;
-constexpr std::size_t data_line_octets_min = 1000;
 constexpr std::uint32_t recipients_per_message_min = 100;
 constexpr std::size_t envelope_bytes_max =
     65536 - 4096;                                    // serialised envelope; RCPT beyond it gets 452 4.5.3

@@ -4,17 +4,15 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/poison.hpp"
 #include "message/mapping.hpp"
 #include "message/message.hpp"
-#include "message/poison.hpp"
 #include "scan/data_scan.hpp"
 
 namespace ringmx {
 
 namespace {
 
-// Less room than this in a chunk is not worth another receive: the mail data goes on in a new chunk.
-constexpr std::size_t kBodyRoomMin = 64;
 // With less room than this the scan makes no progress (scan/data_scan.hpp).
 constexpr std::size_t kScanRoomMin = 2;
 // Mail data of unknown size begins behind the envelope if this much room is left there.
@@ -162,7 +160,7 @@ void MessagePool::truncate_envelope(Message& message, std::uint32_t envelope_byt
 bool MessagePool::begin_body(Message& message, Bytes trace, std::uint64_t expected_bytes) {
     RMX_ASSERT(message.trace_bytes == 0 && message.body_bytes == 0);
     const std::size_t head = message.envelope_bytes + trace.size();
-    const std::size_t room_min = expected_bytes == 0 ? kFirstRoomMin : kBodyRoomMin;
+    const std::size_t room_min = expected_bytes == 0 ? kFirstRoomMin : limits::body_room_octets_min;
     const ChunkClass wanted = expected_bytes < limits::chunk_large_bytes
                                   ? class_for(head + expected_bytes + room_min)
                                   : ChunkClass::large;
@@ -183,7 +181,7 @@ bool MessagePool::begin_body(Message& message, Bytes trace, std::uint64_t expect
 
 MutableBytes MessagePool::body_room(Message& message) {
     const MutableBytes room = message.last == nullptr ? MutableBytes{} : message.last->room();
-    if (room.size() >= kBodyRoomMin) return room;
+    if (room.size() >= limits::body_room_octets_min) return room;
     const ChunkClass wanted =
         message.total_bytes() < kGrowLargeBytes ? ChunkClass::medium : ChunkClass::large;
     Chunk* const chunk = acquire_down(slabs_, wanted, 0);

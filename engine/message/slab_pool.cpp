@@ -5,8 +5,8 @@
 #include <type_traits>
 
 #include "base/assert.hpp"
+#include "base/poison.hpp"
 #include "message/mapping.hpp"
-#include "message/poison.hpp"
 
 // The mapping is an array of large pieces. A piece is free, handed out whole, or split into equal parts of
 // one class; its free parts are a stack of 4-bit numbers in one word, so the part released last is acquired

@@ -7,7 +7,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
-#include "ring/poison.hpp"
+#include "base/poison.hpp"
 
 namespace ringmx::ring {
 namespace {

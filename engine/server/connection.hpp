@@ -148,7 +148,6 @@ class Connection final : public smtp::Handler {
     bool arm_queued_ = false;
     bool first_receive_ = true;
     bool extended_ = false;  // EHLO rather than HELO
-    bool draining_ = false;
     std::uint8_t name_length_ = 0;
     PeerAddress peer_;
     char name_[kNameInline];             // the client's name if it is short

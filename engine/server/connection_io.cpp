@@ -413,7 +413,6 @@ void Connection::close_if_idle() {
 }
 
 void Connection::drain() {
-    draining_ = true;
     if (phase_ != Phase::open) return;
     session_.shut_down();
     settle();

@@ -19,8 +19,6 @@ constexpr Reply kStorageError{451, {4, 3, 0}, "Storage error, try again later"};
 
 // Message data beyond this leaves for storage as it comes.
 constexpr std::uint64_t kStreamFromOctets = 2 * limits::chunk_large_bytes;
-// Room below this is not worth a pass of the scan.
-constexpr std::size_t kBodyRoomMin = 64;
 
 Bytes bytes_of(const auto& value) {
     return {reinterpret_cast<const std::byte*>(&value), sizeof value};
@@ -83,10 +81,11 @@ MutableBytes Connection::body_room() {
             if (core_.messages().body_room(message).empty()) core_.queue_starved(slot_);
             return message.last == nullptr ? MutableBytes{} : message.last->room();
         }
-        if (message.last->room().size() < kBodyRoomMin) message.last->end = message.last->begin;
+        if (message.last->room().size() < limits::body_room_octets_min)
+            message.last->end = message.last->begin;
         return message.last->room();
     }
-    if (message.last == nullptr || message.last->room().size() < kBodyRoomMin) {
+    if (message.last == nullptr || message.last->room().size() < limits::body_room_octets_min) {
         stream_full_chunks();
         if (message.parts_in_flight >= limits::parts_in_flight_max) return {};  // part_done goes on
     }

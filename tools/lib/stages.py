@@ -104,24 +104,23 @@ def stage_release(_options):
     return ctest("release", "release") if build("release", log) else failed("release: build", log)
 
 
+def sanitized(preset):
+    log = LOGS / f"{preset}-build.log"
+    if not build(preset, log):
+        return failed(f"{preset}: build", log)
+    tally = ctest(preset, preset, fixed_addresses())
+    tally.add(end_to_end(preset, preset, "e2e", ["--short", "--sanitized"], fixed_addresses()))
+    return tally
+
+
 def stage_asan(_options):
     """Everything again under AddressSanitizer and UndefinedBehaviorSanitizer, with a short end-to-end run."""
-    log = LOGS / "asan-build.log"
-    if not build("asan", log):
-        return failed("asan: build", log)
-    tally = ctest("asan", "asan", fixed_addresses())
-    tally.add(end_to_end("asan", "asan", "e2e", ["--short", "--sanitized"], fixed_addresses()))
-    return tally
+    return sanitized("asan")
 
 
 def stage_tsan(_options):
     """Everything again under ThreadSanitizer, with a short end-to-end run."""
-    log = LOGS / "tsan-build.log"
-    if not build("tsan", log):
-        return failed("tsan: build", log)
-    tally = ctest("tsan", "tsan", fixed_addresses())
-    tally.add(end_to_end("tsan", "tsan", "e2e", ["--short", "--sanitized"], fixed_addresses()))
-    return tally
+    return sanitized("tsan")
 
 
 def stage_clang(_options):

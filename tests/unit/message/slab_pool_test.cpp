@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include "message/poison.hpp"
+#include "base/poison.hpp"
 
 namespace ringmx {
 namespace {

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ring/poison.hpp"
+#include "base/poison.hpp"
 
 namespace ringmx::ring {
 namespace {

@@ -1,5 +1,5 @@
-// Marks free memory for AddressSanitizer, so that the use of a chunk after its release is reported at the
-// access. Without AddressSanitizer these are empty.
+// Marks memory that nobody may touch for now (a free chunk, a buffer that the kernel holds) for
+// AddressSanitizer, which then reports the access itself. Without AddressSanitizer these are empty.
 #pragma once
 
 #include <cstddef>
