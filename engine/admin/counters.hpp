@@ -50,6 +50,8 @@ struct alignas(kCounterAlignment) CoreCounters {
     Counter messages_stored;
     Counter messages_refused;
     Counter messages_failed;
+    Counter verdicts_overdue;
+    Counter messages_stored_late;
     Counter messages_aborted;
     Counter messages_in_flight;
     Counter bytes_stored;

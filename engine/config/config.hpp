@@ -60,7 +60,7 @@ struct SmtpConfig {
 struct TimeoutConfig {  // seconds; defaults are those of RFC 5321 §4.5.3.2
     std::uint32_t command_s = 300;
     std::uint32_t data_block_s = 180;
-    std::uint32_t end_of_data_s = 600;  // how long storage may take before 451
+    std::uint32_t end_of_data_s = 300;  // how long storage may take before 451
     std::uint32_t send_s = 300;         // a client that does not read its replies
 };
 

@@ -156,10 +156,12 @@ constexpr Key kKeys[] = {
     {.name = "smtp.command_line",
      .type = KeyType::size,
      .field = [](Config& c) -> Field { return &c.smtp.command_line_octets_max; },
-     .least = limits::command_line_octets_min,
+     .least = limits::command_line_octets_configured_min,
      .most = limits::command_line_octets_max,
      .since = "0.1.0",
-     .description = "The longest command line, CR LF included; longer ones get 500 5.5.2."},
+     .description =
+         "The longest command line, CR LF included; longer ones get 500 5.5.2. RFC 3461 §5.4 asks for 1036 "
+         "octets at least, other extensions for more."},
     {.name = "smtp.bare_newline",
      .type = KeyType::choice,
      .field = [](Config& c) -> Field { return choice(c.smtp.bare_newline); },
@@ -188,7 +190,8 @@ constexpr Key kKeys[] = {
      .least = 1,
      .most = kDayS,
      .since = "0.1.0",
-     .description = "How long it waits for more mail data (RFC 5321 §4.5.3.2.5: 3m)."},
+     .description =
+         "How long it waits for more mail data (RFC 5321 §4.5.3.2.5 gives clients 3m for a block)."},
     {.name = "timeouts.end_of_data",
      .type = KeyType::duration,
      .field = [](Config& c) -> Field { return &c.timeouts.end_of_data_s; },
@@ -196,8 +199,8 @@ constexpr Key kKeys[] = {
      .most = kDayS,
      .since = "0.1.0",
      .description =
-         "How long storage may take for a message before the client is told 451 (RFC 5321 §4.5.3.2.6: "
-         "clients wait 10m)."},
+         "How long policy and storage may take for a complete message before the client is told 451. Clients "
+         "wait 10m (RFC 5321 §4.5.3.2.6): keep it below."},
     {.name = "timeouts.send",
      .type = KeyType::duration,
      .field = [](Config& c) -> Field { return &c.timeouts.send_s; },

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/peer.hpp"
@@ -113,6 +114,7 @@ class Connection final : public smtp::Handler {
     void submit_part(Chunk* chunk);
     void keep_envelope(const Chunk& first);
     void refuse_message(const Reply& reply);
+    void verdict_overdue();
     void drop_message();
     void end_questions();
     void log_outcome(const Reply& reply, bool stored);
@@ -147,11 +149,13 @@ class Connection final : public smtp::Handler {
     bool send_queued_ = false;
     bool arm_queued_ = false;
     bool first_receive_ = true;
-    bool extended_ = false;  // EHLO rather than HELO
+    bool extended_ = false;          // EHLO rather than HELO
+    bool offered_extended_ = false;  // with offered_name_
     std::uint8_t name_length_ = 0;
     PeerAddress peer_;
-    char name_[kNameInline];             // the client's name if it is short
-    std::unique_ptr<char[]> long_name_;  // else here; at most 255 octets, name_length_ tells
+    char name_[kNameInline];                     // the client's name if it is short
+    std::unique_ptr<char[]> long_name_;          // else here; at most 255 octets, name_length_ tells
+    std::unique_ptr<std::string> offered_name_;  // of the EHLO or HELO that policy still thinks about
     smtp::Session session_;
 };
 

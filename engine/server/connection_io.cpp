@@ -18,6 +18,8 @@ constexpr std::int64_t kLingerNs = 2 * kNsPerSecond;  // how long input is still
 constexpr std::uint64_t kBulkOctets =
     limits::chunk_large_bytes;  // mail data from here on is received in bulk mode
 
+constexpr Reply kOutOfMemory{421, {4, 3, 1}, "Out of memory, try again later"};
+
 }  // namespace
 
 Connection::Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
@@ -84,7 +86,7 @@ void Connection::take_input(Bytes data) {
         data = data.subspan(consumed);
         if (consumed == 0) break;
     }
-    if (session_.waiting() != smtp::Waiting::closed) hold(data);
+    if (!session_.deaf()) hold(data);
     if (wanted) touch();
 }
 
@@ -97,10 +99,10 @@ void Connection::hold(Bytes data) {
                                  : core_.slabs().acquire(ChunkClass::medium);
             if (chunk == nullptr) {
                 // Nothing left even in the reserve. What is dropped here must not be missed in a message: the
-                // transaction is void.
+                // session ends.
                 core_.counters().memory_refusals.add(1);
                 drop_held();  // perhaps the room for the reply
-                session_.give_up({421, {4, 3, 1}, "Out of memory, try again later"});
+                session_.give_up(kOutOfMemory);
                 return;
             }
             (held_last_ == nullptr ? held_first_ : held_last_->next) = chunk;
@@ -128,7 +130,7 @@ void Connection::feed_held() {
             break;  // a partial command line: the rest has to arrive
         }
     }
-    if (session_.waiting() == smtp::Waiting::closed) drop_held();
+    if (session_.deaf()) drop_held();
 }
 
 // A command line may straddle two held chunks; the session wants it in one piece. Moves what is in the first
@@ -168,7 +170,7 @@ bool Connection::wants_bulk() const {
 bool Connection::wants_receive() const {
     if (end_of_input_ || receive_ != Receive::none) return false;
     if (phase_ == Phase::lingering) return true;
-    if (phase_ != Phase::open) return false;
+    if (phase_ != Phase::open || session_.deaf()) return false;
     switch (session_.waiting()) {
         case smtp::Waiting::input:
             return true;
@@ -299,8 +301,12 @@ std::int64_t Connection::next_deadline(std::int64_t now_ns) {
         peer_gone();
         return now_ns + kLingerNs;
     }
-    core_.counters().timeouts.add(1);
-    session_.on_timeout();
+    if (session_.awaits_verdict()) {
+        verdict_overdue();
+    } else {
+        core_.counters().timeouts.add(1);
+        session_.on_timeout();
+    }
     settle();
     return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
 }

@@ -13,10 +13,11 @@ void Connection::log_outcome(const Reply& reply, bool stored) {
     record.core = core_.index();
     record.id = message.id;
     record.peer = peer_;
-    // The first chunk may have left for storage; then the kept copy has the part that the log shows.
+    // The first chunk may have left for storage; then the kept copy has the part that the log shows. A
+    // message that storage has as a whole is not looked into.
     if (kept_envelope_ != nullptr) {
         record.envelope = kept_envelope_->payload();
-    } else if (message.parts_submitted == 0) {
+    } else if (message.parts_submitted == 0 && question_ != Question::store) {
         record.envelope = message.envelope();
     }
     record.recipients = message.recipients;

@@ -16,6 +16,7 @@ namespace {
 constexpr Reply kNoStorage{452, {4, 3, 1}, "Insufficient system storage, try again later"};
 constexpr Reply kTooManyRecipients{452, {4, 5, 3}, "Too many recipients"};
 constexpr Reply kStorageError{451, {4, 3, 0}, "Storage error, try again later"};
+constexpr Reply kVerdictOverdue{451, {4, 3, 0}, "No answer for this message in time, try again later"};
 
 // Message data beyond this leaves for storage as it comes.
 constexpr std::uint64_t kStreamFromOctets = 2 * limits::chunk_large_bytes;
@@ -161,11 +162,19 @@ Decision Connection::on_connect() {
     return ask(Question::connect, core_.policy().on_connect(ticket(), client_facts()));
 }
 
+// A name that is not accepted leaves the old one (RFC 5321 §4.1.4).
 Decision Connection::on_hello(const smtp::Hello& hello) {
-    keep_client_name(hello.name);
-    extended_ = hello.extended;
     ++questions_asked_;
-    return ask(Question::hello, core_.policy().on_hello(ticket(), client_facts()));
+    const policy::ClientFacts facts{peer_, hello.name, hello.extended, false};
+    const Decision decision = ask(Question::hello, core_.policy().on_hello(ticket(), facts));
+    if (decision.kind == Decision::Kind::accept) {
+        keep_client_name(hello.name);
+        extended_ = hello.extended;
+    } else if (decision.kind == Decision::Kind::later) {
+        offered_name_ = std::make_unique<std::string>(hello.name);
+        offered_extended_ = hello.extended;
+    }
+    return decision;
 }
 
 Decision Connection::on_mail(const smtp::MailCommand& command) {
@@ -324,6 +333,7 @@ void Connection::refuse_message(const Reply& reply) {
 // Storage has answered for message_; it is ours again.
 void Connection::on_stored() {
     RMX_ASSERT(question_ == Question::store);
+    question_ = Question::none;
     const auto status = static_cast<storage::StoreStatus>(message_->outcome);
     char text[MessageId::kTextLength + 16];
     Decision decision;
@@ -347,11 +357,22 @@ void Connection::on_stored() {
     message_ = nullptr;
     if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
     kept_envelope_ = nullptr;
-    question_ = Question::none;
     session_.on_decision(decision);
     touch();
     feed_held();
     settle();
+}
+
+// Policy or storage has not answered for a complete message within timeouts.end_of_data. The client is told
+// to come back, and goes on. A message that storage still has is released when it comes back; should it be
+// stored after all, the client's second attempt is a duplicate. RFC 5321 §4.2.5 would have it dropped, which
+// no backend can do to what it is just making durable: a duplicate is the lesser evil (docs/protocol.md).
+void Connection::verdict_overdue() {
+    core_.counters().verdicts_overdue.add(1);
+    refuse_message(kVerdictOverdue);
+    session_.on_decision(Decision::reject(kVerdictOverdue));
+    touch();
+    feed_held();
 }
 
 void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answer) {
@@ -363,7 +384,13 @@ void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answ
     question_ = Question::none;
     Decision decision = answer;
     const bool accepted = decision.kind == Decision::Kind::accept;
-    if (question == Question::mail && !accepted) {
+    if (question == Question::hello) {
+        if (accepted) {
+            keep_client_name(*offered_name_);
+            extended_ = offered_extended_;
+        }
+        offered_name_.reset();
+    } else if (question == Question::mail && !accepted) {
         core_.messages().release(message_);
         message_ = nullptr;
     } else if (question == Question::recipient) {

@@ -330,6 +330,8 @@ void Core::serve_storage() {
         Connection* connection =
             message->orphaned ? nullptr : find(message->connection_slot, message->connection_generation);
         if (connection == nullptr || !connection->holds(message)) {
+            if (message->outcome == static_cast<std::uint8_t>(storage::StoreStatus::stored))
+                options_.counters.messages_stored_late.add(1);
             messages_->release(message);
         } else {
             connection->on_stored();

@@ -32,6 +32,9 @@ smtp::SessionOptions session_options(const config::Config& config) {
     options.recipients_refused_max = config.smtp.recipients_refused_max;
     options.received_headers_max = config.smtp.received_headers_max;
     options.command_line_octets_max = config.smtp.command_line_octets_max;
+    // A Maildir is the end of a message's way: there NOTIFY=SUCCESS would be ours to answer (RFC 3461
+    // §5.2.3).
+    options.dsn = config.storage.backend != config::StorageBackend::maildir;
     return options;
 }
 

@@ -89,7 +89,9 @@ std::size_t write_extensions(MutableBytes out, const SessionOptions& options, st
     }
     writer.text("\r\n250-PIPELINING\r\n250-SIZE ").number(options.message_octets_max);
     writer.text("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-BINARYMIME");
-    writer.text("\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-LIMITS RCPTMAX=");
+    writer.text("\r\n250-ENHANCEDSTATUSCODES\r\n250-");
+    if (options.dsn) writer.text("DSN\r\n250-");
+    writer.text("LIMITS RCPTMAX=");
     writer.number(std::min(options.recipients_max, kLimitValueMax));
     if (options.messages_max != 0) {
         writer.text(" MAILMAX=").number(std::min(options.messages_max, kLimitValueMax));

@@ -15,14 +15,14 @@ struct Rule {
     Reply reply;
 };
 
-// The constants are in the order in which a client meets them. Replies to EHLO and HELO and the greeting
-// carry no enhanced status code (RFC 2034 §4).
+// The constants are in the order in which a client meets them. What is said about the greeting and about the
+// argument of EHLO and HELO carries no enhanced status code (RFC 2034 §4).
 namespace rules {
 // lines and verbs
 inline constexpr Rule line_too_long{"line-too-long", {500, {5, 5, 2}, "Command line too long"}};
 inline constexpr Rule bare_line_end{"bare-line-end", {500, {5, 5, 2}, "Commands must end in CR LF"}};
 inline constexpr Rule control_character{"control-character",
-                                        {500, {5, 5, 2}, "Control characters are not allowed in commands"}};
+                                        {501, {5, 5, 2}, "Control characters are not allowed in commands"}};
 inline constexpr Rule unknown_command{"unknown-command", {500, {5, 5, 2}, "Command not recognized"}};
 inline constexpr Rule argument_given{"argument-given", {501, {5, 5, 4}, "This command takes no argument"}};
 inline constexpr Rule argument_missing{"argument-missing",
@@ -43,7 +43,7 @@ inline constexpr Rule mail_syntax{"mail-syntax",
 inline constexpr Rule sender_syntax{"sender-syntax", {501, {5, 1, 7}, "Bad sender address syntax"}};
 inline constexpr Rule sender_too_long{"sender-too-long", {501, {5, 1, 7}, "Sender address too long"}};
 inline constexpr Rule sender_not_ascii{"sender-not-ascii",
-                                       {553, {5, 6, 7}, "Non-ASCII sender address without SMTPUTF8"}};
+                                       {550, {5, 6, 7}, "Non-ASCII sender address without SMTPUTF8"}};
 inline constexpr Rule parameter_syntax{"parameter-syntax", {501, {5, 5, 4}, "Bad parameter syntax or value"}};
 inline constexpr Rule parameter_repeated{"parameter-repeated", {501, {5, 5, 4}, "Parameter given twice"}};
 inline constexpr Rule parameter_unknown{"parameter-unknown", {555, {5, 5, 4}, "Parameter not recognized"}};
@@ -79,8 +79,8 @@ inline constexpr Rule message_too_large{"message-too-large",
 inline constexpr Rule message_far_too_large{
     "message-far-too-large", {552, {5, 3, 4}, "Message size is far beyond the limit, closing"}};
 inline constexpr Rule bare_newline_in_data{"bare-newline-in-data",
-                                           {554, {5, 6, 11}, "Bare CR or bare LF in the message"}};
-inline constexpr Rule nul_in_data{"nul-in-data", {554, {5, 6, 11}, "NUL in the message"}};
+                                           {554, {5, 6, 0}, "Bare CR or bare LF in the message"}};
+inline constexpr Rule nul_in_data{"nul-in-data", {554, {5, 6, 0}, "NUL in the message"}};
 inline constexpr Rule mail_loop{"mail-loop",
                                 {554, {5, 4, 6}, "Too many Received headers, probably a mail loop"}};
 // limits of the session: the reply is followed by the close

@@ -34,13 +34,13 @@ void Session::start() {
 
 std::size_t Session::feed(Bytes input) {
     std::size_t consumed = 0;
-    while (consumed < input.size() && state_ != State::idle && waiting() == Waiting::input) {
+    while (!deaf_ && consumed < input.size() && state_ != State::idle && waiting() == Waiting::input) {
         const std::size_t taken = step(input.subspan(consumed));
         consumed += taken;
         settle();
         if (taken == 0) break;
     }
-    return state_ == State::closed ? input.size() : consumed;
+    return deaf() ? input.size() : consumed;
 }
 
 // Takes what it can from the front of the input; 0: it needs more, or something else first.
@@ -71,9 +71,9 @@ void Session::settle() {
             end_chunk();
         } else if (state_ == State::ending) {
             if (!end_mail_data()) return;
-        } else if (shutting_down_ && !in_mail_data()) {
+        } else if (last_ != nullptr && !in_mail_data()) {
             abort_transaction();
-            reply(kShuttingDown, Due::line_with_hostname);
+            reply(*last_, Due::line_with_hostname);
             close();
         } else {
             return;
@@ -101,24 +101,40 @@ void Session::resume() {
 // ----------------------------------------------------------------------------------------------------------
 
 void Session::on_timeout() {
+    if (due_ != Due::none && !due_held_) {
+        due_ = Due::none;
+        return close();
+    }
     if (state_ == State::closed) return;
     handler_.on_violation(rules::timed_out.name, rules::timed_out.reply);
+    forget_input();
     give_up(rules::timed_out.reply);
 }
 
 void Session::give_up(const Reply& last) {
     if (state_ == State::closed) return;
+    last_ = &last;
+    deaf_ = true;
+    if (question_ != Question::end_of_data) forget_input();
+    settle();
+}
+
+// Whatever is under way is void; the session stands between two commands.
+void Session::forget_input() {
     abort_transaction();
     if (due_held_) due_ = Due::none;
-    if (due_ == Due::none || write_due()) reply(last, Due::line_with_hostname);
-    due_ = Due::none;  // a client that leaves no room for replies goes without
-    close();
+    due_held_ = false;
+    swallow_ = false;
+    room_wanted_ = false;
+    banner_due_ = false;
+    question_ = Question::none;
+    state_ = State::command;
 }
 
 void Session::shut_down() {
-    if (state_ == State::closed || shutting_down_) return;
-    shutting_down_ = true;
+    if (state_ == State::closed || last_ != nullptr) return;
     if (state_ == State::idle && question_ == Question::none) return close();
+    last_ = &kShuttingDown;
     if (!in_mail_data()) question_ = Question::none;
     if (state_ == State::idle) state_ = State::command;
     settle();
@@ -220,8 +236,16 @@ bool Session::in_transaction() const {
     return transaction_;
 }
 
+bool Session::awaits_verdict() const {
+    return question_ == Question::end_of_data;
+}
+
 bool Session::quit() const {
     return quit_;
+}
+
+bool Session::deaf() const {
+    return deaf_ || state_ == State::closed;
 }
 
 std::uint64_t Session::body_octets_expected() const {

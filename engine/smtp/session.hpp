@@ -44,6 +44,7 @@ struct SessionOptions {
     std::uint32_t recipients_refused_max = 100;    // refused RCPT per session; then 421 4.7.0
     std::uint32_t received_headers_max = 100;      // more: 554 5.4.6
     std::uint32_t command_line_octets_max = 2048;  // 512..limits::command_line_octets_max; longer: 500 5.5.2
+    bool dsn = true;                               // DSN is announced, and its parameters are taken
 };
 
 // What the session asks of its host. Every view passed is valid during the call only.
@@ -103,8 +104,11 @@ class Session {
     std::size_t feed(Bytes input);               // returns octets consumed
     void on_decision(const Decision& decision);  // the outstanding decision; kind is not `later`
     void resume();                               // room may be had again; goes on with what needs no input
-    void on_timeout();                           // 421 4.4.2, closed
-    // The host cannot go on, and input may be missing from here: `last` (421), the transaction void, closed.
+    // 421 4.4.2, closed. Without a word where a reply waits for room: that client does not read.
+    void on_timeout();
+    // The host cannot go on, and input may be missing from here: what follows is ignored, the transaction is
+    // void, and the session ends with `last` (421; static storage duration), after the reply that is due. A
+    // message that is complete and waits for its verdict gets it first.
     void give_up(const Reply& last);
     void shut_down();      // 421 4.3.2 and closed, unless mail data is arriving or being stored: then
                            // after its reply. Idempotent
@@ -114,7 +118,9 @@ class Session {
     Stage stage() const;
     bool in_mail_data() const;  // between 354 (or the first BDAT) and the reply to the message
     bool in_transaction() const;
-    bool quit() const;  // closed by the client's QUIT: nothing more is to come from it
+    bool awaits_verdict() const;  // on a complete message: of on_end_of_data
+    bool quit() const;            // closed by the client's QUIT: nothing more is to come from it
+    bool deaf() const;            // whatever comes is ignored: closed, or about to be
     // Octets of mail data known to come (rest of a BDAT chunk), 0 if unknown.
     std::uint64_t body_octets_expected() const;
 
@@ -145,6 +151,7 @@ class Session {
     void keep_text();
     bool write_due();
     void abort_transaction();
+    void forget_input();
     void close();
 
     // session_decisions.cpp: what handlers answer, and what breaks a rule
@@ -158,6 +165,7 @@ class Session {
     void apply_bdat(const Decision& decision);
     void apply_end_of_data(const Decision& decision);
     void reply_refused(const Decision& decision);
+    void close_or_reply(const Decision& refusal);
     void expect_echo();
     bool count_error(const Rule& rule, bool may_be_echo);
     void fault(const Rule& rule);
@@ -202,6 +210,7 @@ class Session {
     std::uint64_t chunk_octets_ = 0;  // of the current BDAT chunk
     std::uint64_t chunk_left_ = 0;    // of them, not yet consumed
     Reply due_reply_;
+    const Reply* last_ = nullptr;  // the reply to end with, once nothing is owed before it
     char held_text_[kHeldTextMax];
     std::uint32_t commands_ = 0;
     std::uint32_t errors_ = 0;
@@ -224,7 +233,7 @@ class Session {
     bool chunking_ = false;  // a BDAT of this transaction was accepted
     bool chunk_last_ = false;
     bool swallow_ = false;  // mail data is consumed without being kept
-    bool shutting_down_ = false;
+    bool deaf_ = false;     // given up
     bool quit_ = false;
     bool banner_due_ = true;  // the greeting was not decided yet
 };

@@ -119,6 +119,9 @@ void Session::handle_mail(std::string_view argument) {
 
 const Rule* Session::mail_refusal(std::string_view argument, MailCommand& command) const {
     if (const Rule* rule = parse_mail(argument, greeted_ == Greeted::ehlo, command)) return rule;
+    if (!options_.dsn && (command.ret != DsnReturn::unspecified || !command.envid.empty())) {
+        return &rules::parameter_unknown;
+    }
     const std::uint64_t most = options_.message_octets_max;
     return most != 0 && command.size.value_or(0) > most ? &rules::declared_size : nullptr;
 }
@@ -127,7 +130,10 @@ void Session::handle_rcpt(std::string_view argument) {
     if (!transaction_) return fault_unless_echo(rules::mail_first);
     if (chunking_) return fault(rules::rcpt_after_bdat);
     RcptCommand command;
-    if (const Rule* rule = parse_rcpt(argument, greeted_ == Greeted::ehlo, smtputf8_, command)) {
+    const Rule* rule = parse_rcpt(argument, greeted_ == Greeted::ehlo, smtputf8_, command);
+    const bool has_dsn = command.notify != 0 || !command.orcpt.empty();
+    if (rule == nullptr && has_dsn && !options_.dsn) rule = &rules::parameter_unknown;
+    if (rule != nullptr) {
         rcpt_seen_ = true;
         return fault(*rule);
     }

@@ -1,5 +1,5 @@
 // Mail data: DATA and BDAT, what is kept and what is drained, and the end of the message. RFC 5321 §4.1.1.4,
-// §4.5.2, §6.3; RFC 3030; RFC 1870 §6. Framing, dot stuffing and line ends are the scan's
+// §4.5.2, §6.3; RFC 3030; RFC 1870 §4, §6. Framing, dot stuffing and line ends are the scan's
 // (scan/data_scan.hpp).
 //
 // Size is counted as stored: CR LF line ends, without stuffing and terminator, which is the size of RFC 1870

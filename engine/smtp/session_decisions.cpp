@@ -1,5 +1,5 @@
 // What the session makes of its handler's answers, and of rules that were not kept: replies, counts, the
-// limits of the session. RFC 5321 §3.3, §4.2.4.2, §4.3.2; RFC 2920 for what follows a refusal in a pipeline.
+// limits of the session. RFC 5321 §3.3, §4.2.5, §4.3.2; RFC 2920 for what follows a refusal in a pipeline.
 #include "base/assert.hpp"
 #include "smtp/session.hpp"
 
@@ -25,8 +25,21 @@ Reply accepted_reply(const Decision& decision, Reply standard) {
     return standard;
 }
 
+// A refusal always has an enhanced status code of its class (RFC 2034 §4).
 Reply refused_reply(const Decision& decision) {
-    return decision.reply.code >= 400 ? decision.reply : kRefused;
+    constexpr std::uint16_t per_class = 100;
+    Reply reply = decision.reply.code >= 4 * per_class ? decision.reply : kRefused;
+    const auto klass = static_cast<std::uint8_t>(reply.code / per_class);
+    if (reply.status.klass != klass) reply.status = {klass, 0, 0};
+    return reply;
+}
+
+// What is said about a greeting or an EHLO has none.
+Decision without_status(const Decision& decision, std::uint16_t standard_code) {
+    Reply reply = refused_reply(decision);
+    if (decision.reply.code != reply.code) reply.code = standard_code;
+    reply.status = {};
+    return {decision.kind, reply};
 }
 
 bool closes(const Decision& decision) {
@@ -75,14 +88,13 @@ void Session::apply_connect(const Decision& decision) {
     if (is_accept(decision)) return reply(accepted_reply(decision, kBanner), Due::line_with_hostname);
     // RFC 5321 §3.1: after 554 the client is to send QUIT, and anything else gets 503.
     greeted_ = Greeted::refused;
-    reply_refused({decision.kind, {decision.reply.code, {}, decision.reply.text}});
+    close_or_reply(without_status(decision, 554));
 }
 
 // An EHLO that is not acceptable leaves everything as it was (RFC 5321 §4.1.4).
 void Session::apply_hello(const Decision& decision) {
     if (!is_accept(decision)) {
-        return reply_refused(
-            {decision.kind, {refused_reply(decision).code, {}, refused_reply(decision).text}});
+        return close_or_reply(without_status(decision, 550));
     }
     abort_transaction();
     echoes_left_ = 0;
@@ -146,16 +158,20 @@ void Session::apply_end_of_data(const Decision& decision) {
 }
 
 void Session::reply_refused(const Decision& decision) {
-    if (closes(decision)) abort_transaction();
-    reply(refused_reply(decision), decision.reply.code == kClosingCode ? Due::line_with_hostname : Due::line);
-    if (closes(decision)) close();
+    close_or_reply({decision.kind, refused_reply(decision)});
+}
+
+void Session::close_or_reply(const Decision& refusal) {
+    if (closes(refusal)) abort_transaction();
+    reply(refusal.reply, refusal.reply.code == kClosingCode ? Due::line_with_hostname : Due::line);
+    if (closes(refusal)) close();
 }
 
 // --- rules that were not kept
 // ----------------------------------------------------------------------------------------
 
 // A client that pipelines sends RCPT, DATA or BDAT behind what was just refused. Its 503 replies to those are
-// not its errors (RFC 2920 §3.1), as many as a transaction may have recipients.
+// not its errors (RFC 2920 §3.2), as many as a transaction may have recipients.
 void Session::expect_echo() {
     echoes_left_ = options_.recipients_max;
 }

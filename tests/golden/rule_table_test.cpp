@@ -77,12 +77,13 @@ std::filesystem::path dialogue(const std::string& name) {
     return std::filesystem::path(GOLDEN_DIR "/dialogues") / (name + ".test");
 }
 
-// "Suite.Name" of the unit tests and of this program.
+// "Suite.Name" of the unit tests of the protocol and the server, and of this program.
 bool unit_test_exists(const std::string& name) {
     const std::size_t dot = name.find('.');
     if (dot == std::string::npos) return false;
     const std::string wanted = "(" + name.substr(0, dot) + ", " + name.substr(dot + 1) + ")";
-    for (const char* folder : {SOURCE_ROOT "/tests/unit/smtp", SOURCE_ROOT "/tests/golden"}) {
+    for (const char* folder :
+         {SOURCE_ROOT "/tests/unit/smtp", SOURCE_ROOT "/tests/unit/server", SOURCE_ROOT "/tests/golden"}) {
         for (const auto& entry : std::filesystem::directory_iterator(folder)) {
             if (entry.path().extension() == ".cpp" && slurp(entry.path()).find(wanted) != std::string::npos)
                 return true;

@@ -50,6 +50,8 @@ void read_option(Script& script, const std::string& text) {
         options.recipients_refused_max = number();
     else if (key == "received_headers_max")
         options.received_headers_max = number();
+    else if (key == "dsn")
+        options.dsn = number() != 0;
     else if (key == "command_line_octets_max")
         options.command_line_octets_max = number();
     else

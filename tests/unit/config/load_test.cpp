@@ -58,7 +58,7 @@ commands_max = 1000
 errors_max = 5
 recipients_refused_max = 6
 received_headers_max = 120
-command_line = 1024
+command_line = 2000
 bare_newline = "reject"
 bare_newline_exceptions = [
     { network = "192.0.2.0/24", mode = "accept" },
@@ -107,7 +107,7 @@ socket = "/run/ringmx.sock"
     EXPECT_EQ(c.smtp.errors_max, 5u);
     EXPECT_EQ(c.smtp.recipients_refused_max, 6u);
     EXPECT_EQ(c.smtp.received_headers_max, 120u);
-    EXPECT_EQ(c.smtp.command_line_octets_max, 1024u);
+    EXPECT_EQ(c.smtp.command_line_octets_max, 2000u);
     EXPECT_EQ(c.smtp.bare_newline, BareNewlineMode::reject);
     ASSERT_EQ(c.smtp.bare_newline_exceptions.size(), 2u);
     EXPECT_EQ(c.smtp.bare_newline_exceptions[0].network.prefix_bits, 24);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,28 +21,34 @@ namespace ringmx::server::test {
 
 class CoreTest : public ::testing::Test {
  protected:
-    void make(std::unique_ptr<policy::Policy> policy, std::size_t slab_bytes = std::size_t{4} << 20) {
+    using MakeBackend = std::function<std::unique_ptr<storage::Backend>(storage::StoreSink&)>;
+
+    void make(std::unique_ptr<policy::Policy> policy, std::size_t slab_bytes = std::size_t{4} << 20,
+              MakeBackend make_backend = discard) {
         port_ = free_port();
         config_.server.hostname = session_.hostname = "mx.example.com";
         auto opened = ListenSockets::open({"127.0.0.1:" + std::to_string(port_)}, 1);
         ASSERT_TRUE(opened.ok()) << opened.error().message;
         listeners_ = std::move(*opened);
-        core_ = std::make_unique<Core>(
-            CoreOptions{.config = config_,
-                        .session = session_,
-                        .listeners = listeners_.of_core(0),
-                        .stop_listening = [this] { listeners_.close_core(0); },
-                        .connections_max = 200,
-                        .slab_bytes = slab_bytes,
-                        .counters = counters_,
-                        .log = log_,
-                        .policy = std::move(policy),
-                        .make_host = [](ring::Ring&, storage::StoreSink& sink) -> Result<CoreStorage> {
-                            CoreStorage made;
-                            made.backend = std::make_unique<storage::DiscardBackend>(sink);
-                            made.host = storage::make_core_host(*made.backend);
-                            return made;
-                        }});
+        core_ = std::make_unique<Core>(CoreOptions{
+            .config = config_,
+            .session = session_,
+            .listeners = listeners_.of_core(0),
+            .stop_listening = [this] { listeners_.close_core(0); },
+            .connections_max = 200,
+            .slab_bytes = slab_bytes,
+            .counters = counters_,
+            .log = log_,
+            .policy = std::move(policy),
+            .make_host = [make_backend](ring::Ring&, storage::StoreSink& sink) -> Result<CoreStorage> {
+                CoreStorage made;
+                made.backend = make_backend(sink);
+                made.host = storage::make_core_host(*made.backend);
+                return made;
+            }});
+    }
+    static std::unique_ptr<storage::Backend> discard(storage::StoreSink& sink) {
+        return std::make_unique<storage::DiscardBackend>(sink);
     }
     void run() {
         thread_ = std::thread([this] {

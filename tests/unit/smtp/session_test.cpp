@@ -237,6 +237,62 @@ TEST(SessionEnds, AfterTheEndNothingHappens) {
     EXPECT_FALSE(talk.session.quit());
 }
 
+constexpr Reply kNoMemory{421, {4, 3, 1}, "Out of memory"};
+
+TEST(SessionGivesUp, TheTransactionIsVoidAndWhatFollowsIsIgnored) {
+    for (const std::string begun : {"", "DATA\r\nhalf a li", "BDAT 10 LAST\r\nabc", "BDAT 3\r\nabc"}) {
+        Talk talk;
+        talk.begin_transaction();
+        talk.say(begun);
+        talk.session.give_up(kNoMemory);
+        EXPECT_EQ(talk.host.aborts, 1) << begun;
+        EXPECT_EQ(talk.host.last(), "421 4.3.1 mx.test Out of memory") << begun;
+        EXPECT_EQ(talk.session.waiting(), Waiting::closed) << begun;
+        EXPECT_EQ(talk.say("x\r\n.\r\nQUIT\r\n"), "") << begun;
+        EXPECT_EQ(talk.host.last(), "421 4.3.1 mx.test Out of memory") << begun;
+    }
+}
+
+TEST(SessionGivesUp, TheLastReplyWaitsForRoomBehindTheOneThatIsDue) {
+    Talk talk;
+    talk.session.start();
+    talk.host.reply_room_open = false;
+    talk.say("NOOP\r\n");
+    talk.session.give_up(kNoMemory);
+    EXPECT_EQ(talk.session.waiting(), Waiting::room);
+    EXPECT_TRUE(talk.session.deaf());
+    EXPECT_EQ(talk.say("NOOP\r\n"), "");
+    talk.host.reply_room_open = true;
+    talk.session.resume();
+    EXPECT_NE(talk.host.replies.find("OK\r\n421 4.3.1 mx.test Out of memory\r\n"), std::string::npos);
+    EXPECT_EQ(talk.session.waiting(), Waiting::closed);
+}
+
+TEST(SessionGivesUp, ACompleteMessageGetsItsVerdictFirst) {
+    Talk talk;
+    reach(talk, "end");
+    talk.session.give_up(kNoMemory);
+    EXPECT_EQ(talk.session.waiting(), Waiting::decision);
+    EXPECT_TRUE(talk.session.awaits_verdict());
+    EXPECT_EQ(talk.host.aborts, 0);
+    EXPECT_EQ(talk.say("MAIL FROM:<a@b.test>\r\n"), "");
+    talk.session.on_decision(Decision::accept());
+    EXPECT_NE(talk.host.replies.find("Message accepted\r\n421 4.3.1 mx.test Out of memory\r\n"),
+              std::string::npos);
+    EXPECT_EQ(talk.session.waiting(), Waiting::closed);
+    EXPECT_EQ(talk.host.aborts, 0);
+}
+
+TEST(SessionGivesUp, ASecondTimeoutEndsWhatNeverFoundRoom) {
+    Talk talk;
+    talk.session.start();
+    talk.host.reply_room_open = false;
+    talk.session.on_timeout();
+    EXPECT_EQ(talk.session.waiting(), Waiting::room);
+    talk.session.on_timeout();
+    EXPECT_EQ(talk.session.waiting(), Waiting::closed);
+}
+
 TEST(SessionEnds, ATimeoutWithoutRoomClosesInSilence) {
     Talk talk;
     talk.session.start();
