@@ -9,8 +9,9 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "storage/free_space.hpp"
 
 namespace ringmx::storage {
 namespace {
@@ -61,14 +62,7 @@ class PosixMaildirFiles final : public MaildirFiles {
         return names;
     }
 
-    std::int64_t bytes_free() override {
-        struct statvfs state {};
-        if (fstatvfs(at(MaildirFolder::tmp), &state) != 0) return -errno;
-        // A file system out of inodes takes no file, whatever it says of blocks; 0 in all means that it does
-        // not count.
-        if (state.f_files != 0 && state.f_favail == 0) return 0;
-        return static_cast<std::int64_t>(state.f_bavail) * static_cast<std::int64_t>(state.f_frsize);
-    }
+    std::int64_t bytes_free() override { return free_space(at(MaildirFolder::tmp)); }
 
     bool alone() override {
         const int fd = at(MaildirFolder::tmp);

@@ -148,7 +148,10 @@ Result<std::unique_ptr<Spool>> Spool::open(FileSystem& files, const SpoolOptions
     if (!direct) return direct.error();
     state->direct = *direct;
     if (!state->direct && options.direct_io_required) {
-        return Error{open_error::no_direct_io, "the file system of " + options.path + " refuses O_DIRECT"};
+        return Error{open_error::no_direct_io, "the file system of " + options.path +
+                                                   " refuses O_DIRECT: put the spool on another, or set "
+                                                   "storage.spool.require_direct_io = false to "
+                                                   "write through the page cache and sync"};
     }
     const auto tag = meta(files, options.path);
     if (!tag) return tag.error();

@@ -3,12 +3,12 @@
 #include <cerrno>
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/assert.hpp"
 #include "base/clock.hpp"
+#include "storage/free_space.hpp"
 
 namespace ringmx::storage::spool {
 namespace {
@@ -108,9 +108,9 @@ Result<int> UringDisk::open_now(const char* name) {
 }
 
 Result<std::uint64_t> UringDisk::free_bytes() {
-    struct statvfs about {};
-    if (::fstatvfs(directory_, &about) != 0) return system_error(errno, "statvfs " + path_);
-    return std::uint64_t{about.f_bavail} * about.f_frsize;
+    const std::int64_t free = free_space(directory_);
+    if (free < 0) return system_error(static_cast<int>(-free), "statvfs " + path_);
+    return static_cast<std::uint64_t>(free);
 }
 
 void UringDisk::drain() {
