@@ -1,7 +1,9 @@
 #include "server/listener.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -16,6 +18,9 @@ namespace ringmx::server {
 namespace {
 
 constexpr int kBacklog = 4096;  // cut to net.core.somaxconn by the kernel
+// io_uring keeps a killed server's sockets for a moment after the process has ended.
+constexpr int kBindTries = 40;
+constexpr std::chrono::milliseconds kBindPause{50};
 
 struct Address {
     sockaddr_storage storage{};
@@ -61,6 +66,19 @@ Result<int> open_one(const Address& address, const std::string& text, bool share
     return fd;
 }
 
+// Binds the address alone and lets go of it: a port that is shared would hide another server on it.
+Status check_free(const Address& address, const std::string& text) {
+    for (int attempt = 1;; ++attempt) {
+        auto alone = open_one(address, text, false);
+        if (alone) {
+            ::close(*alone);
+            return ok_status();
+        }
+        if (alone.error().code != start_error::address_in_use || attempt == kBindTries) return alone.error();
+        std::this_thread::sleep_for(kBindPause);
+    }
+}
+
 }  // namespace
 
 Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addresses, unsigned cores) {
@@ -69,9 +87,7 @@ Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addres
     for (const std::string& text : addresses) {
         auto address = resolve(text);
         if (!address) return address.error();
-        auto alone = open_one(*address, text, false);
-        if (!alone) return alone.error();
-        ::close(*alone);
+        if (Status free = check_free(*address, text); !free) return free.error();
         for (unsigned core = 0; core < cores; ++core) {
             auto fd = open_one(*address, text, true);
             if (!fd) return fd.error();

@@ -14,6 +14,7 @@ class ListenSockets {
  public:
     // sockets[core][address]. Fails with start_error::address_in_use if somebody else listens there already:
     // that is tried without SO_REUSEPORT first, because with it two servers would silently share a port.
+    // Waits up to two seconds for a port that is still being given up.
     static Result<ListenSockets> open(const std::vector<std::string>& addresses, unsigned cores);
     ListenSockets() = default;
     ListenSockets(ListenSockets&&) noexcept = default;
