@@ -17,7 +17,7 @@ void Connection::log_outcome(const Reply& reply, bool stored) {
     // message that storage has as a whole is not looked into.
     if (kept_envelope_ != nullptr) {
         record.envelope = kept_envelope_->payload();
-    } else if (message.parts_submitted == 0 && question_ != Question::store) {
+    } else if (message.parts_submitted == 0 && !message.part_failed && question_ != Question::store) {
         record.envelope = message.envelope();
     }
     record.recipients = message.recipients;

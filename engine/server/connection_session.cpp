@@ -92,7 +92,11 @@ MutableBytes Connection::body_room() {
     }
     const MutableBytes room = core_.messages().body_room(message);
     if (room.empty()) {
-        if (core_.streams()) give_up_full_chunks();
+        if (core_.streams()) {
+            give_up_full_chunks();
+        } else if (core_.storage_is_idle()) {
+            return give_up_message();
+        }
         core_.queue_starved(slot_);
     }
     return room;
@@ -112,6 +116,22 @@ void Connection::give_up_full_chunks() {
         submit_part(message_->first == message_->last ? MessagePool::detach_last_chunk(*message_)
                                                       : MessagePool::detach_full_chunk(*message_));
     }
+}
+
+// Storage takes whole messages only, has none, and this one finds no memory for more: others wait for memory,
+// too, and none of them may ever become whole. This one makes way; its rest is read and refused.
+MutableBytes Connection::give_up_message() {
+    core_.counters().memory_refusals.add(1);
+    Message& message = *message_;
+    keep_envelope(*message.first);
+    message.part_failed = true;
+    while (message.first != message.last) {
+        Chunk* const chunk = message.first;
+        message.first = chunk->next;
+        core_.slabs().release(chunk);
+    }
+    message.last->end = message.last->begin;
+    return message.last->room();
 }
 
 // Large messages leave as they come; when memory is short, every message does.
@@ -315,9 +335,10 @@ Decision Connection::on_end_of_data(const smtp::DataFacts&) {
 Decision Connection::submit_message() {
     message_->submitted_ns = core_.now().mono_ns;
     if (message_->part_failed) {
+        const Reply& why = core_.streams() ? kStorageError : kNoStorage;
         core_.counters().messages_failed.add(1);
-        refuse_message(kStorageError);
-        return Decision::reject(kStorageError);
+        refuse_message(why);
+        return Decision::reject(why);
     }
     question_ = Question::store;
     core_.submit({storage::StoreOp::commit, message_, nullptr});
@@ -335,7 +356,8 @@ void Connection::on_stored() {
     RMX_ASSERT(question_ == Question::store);
     question_ = Question::none;
     const auto status = static_cast<storage::StoreStatus>(message_->outcome);
-    char text[MessageId::kTextLength + 16];
+    char text[limits::completion_text_octets_max];  // storage's own goes with the message
+    static_assert(sizeof text >= MessageId::kTextLength + 16);
     Decision decision;
     if (status == storage::StoreStatus::stored) {
         constexpr std::string_view prefix = "stored as ";
@@ -346,7 +368,7 @@ void Connection::on_stored() {
         core_.counters().messages_stored.add(1);
         core_.counters().bytes_stored.add(message_->total_bytes());
     } else {
-        const std::string_view why = message_->outcome_text;
+        const std::string_view why(text, message_->outcome_text.copy(text, sizeof text));
         decision = Decision::reject(status == storage::StoreStatus::full     ? Reply{452, {4, 3, 1}, why}
                                     : status == storage::StoreStatus::reject ? Reply{554, {5, 3, 0}, why}
                                                                              : Reply{451, {4, 3, 0}, why});
