@@ -122,7 +122,8 @@ DurabilityLevel durability_given(StorageBackend backend);
 std::string_view to_string(StorageBackend backend);
 std::string_view to_string(DurabilityLevel level);
 
-// An element of server.listen: address and port. The port is 1 or more; an IPv4-mapped address is not one.
-std::optional<PeerAddress> parse_endpoint(std::string_view text);
+// An element of server.listen: address and port. The port is `port_least` or more; an IPv4-mapped address is
+// not one.
+std::optional<PeerAddress> parse_endpoint(std::string_view text, std::uint16_t port_least = 1);
 
 }  // namespace ringmx::config

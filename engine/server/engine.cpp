@@ -90,6 +90,7 @@ Status check_kernel(std::string& summary) {
 
 struct Engine::State {
     config::Config config;
+    Parts parts;
     smtp::SessionOptions session;
     MemoryBudget budget;
     std::unique_ptr<admin::Log> log;
@@ -105,6 +106,9 @@ struct Engine::State {
 
     Status open_shared(std::string& kernel);
     Status start_cores();
+    std::unique_ptr<policy::Policy> make_policy(unsigned core,
+                                                const std::shared_ptr<const policy::AcceptTables>& tables);
+    std::vector<const admin::CoreCounters*> counter_views() const;
     std::string status_json() const;
     void log_start(const std::string& kernel);
     void join();
@@ -117,7 +121,10 @@ Status Engine::State::open_shared(std::string& kernel) {
     if (!divided) return Error{start_error::bad_config, divided.error().message};
     budget = *divided;
 
-    auto opened = admin::Log::open({config.log.path, log_filter(config.log.transactions), core_count});
+    auto opened = admin::Log::open({.path = config.log.path,
+                                    .filter = log_filter(config.log.transactions),
+                                    .cores = core_count,
+                                    .sink = parts.log});
     if (!opened) return opened.error();
     log = std::move(*opened);
     auto sockets = ListenSockets::open(config.server.listen, core_count);
@@ -127,6 +134,12 @@ Status Engine::State::open_shared(std::string& kernel) {
     if (!setup) return setup.error();
     storage = std::move(*setup);
     return ok_status();
+}
+
+std::unique_ptr<policy::Policy> Engine::State::make_policy(
+    unsigned core, const std::shared_ptr<const policy::AcceptTables>& tables) {
+    std::unique_ptr<policy::Policy> accept = std::make_unique<policy::AcceptPolicy>(tables);
+    return parts.policy ? parts.policy(core, std::move(accept)) : std::move(accept);
 }
 
 Status Engine::State::start_cores() {
@@ -148,7 +161,7 @@ Status Engine::State::start_cores() {
                             .slab_bytes = budget.slab_bytes_per_core,
                             .counters = *counters.back(),
                             .log = log->core(index),
-                            .policy = std::make_unique<policy::AcceptPolicy>(*tables),
+                            .policy = make_policy(index, *tables),
                             .make_host =
                                 [this, index](ring::Ring& ring, storage::StoreSink& sink) {
                                     return storage->make_host(index, ring, sink);
@@ -177,7 +190,7 @@ void Engine::State::log_start(const std::string& kernel) {
         log->event(admin::LogLevel::warning, "config", warning);
     }
     std::string listening;
-    for (const std::string& address : config.server.listen)
+    for (const std::string& address : listeners.addresses())
         listening += (listening.empty() ? "" : " ") + address;
     log->event(admin::LogLevel::info, "start", "serving",
                {{"listen", listening},
@@ -191,10 +204,15 @@ void Engine::State::log_start(const std::string& kernel) {
                 {"kernel", kernel}});
 }
 
-std::string Engine::State::status_json() const {
+std::vector<const admin::CoreCounters*> Engine::State::counter_views() const {
     std::vector<const admin::CoreCounters*> views;
     for (const auto& one : counters)
         views.push_back(one.get());
+    return views;
+}
+
+std::string Engine::State::status_json() const {
+    const std::vector<const admin::CoreCounters*> views = counter_views();
     const std::int64_t uptime_s = (read_clock().wall_us - started_wall_us) / kUsPerSecond;
     std::string json = "{\"version\":\"" RINGMX_VERSION "\",\"uptime_s\":" + std::to_string(uptime_s) +
                        ",\"total\":" + admin::counters_json_total(views) + ",\"cores\":[";
@@ -221,8 +239,9 @@ void Engine::State::join() {
     log->stop();
 }
 
-Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config) {
+Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Parts parts) {
     auto state = std::make_unique<State>();
+    state->parts = std::move(parts);
     state->config = config;
     state->session = session_options(state->config);
     state->session.hostname = state->config.server.hostname;
@@ -256,9 +275,9 @@ Engine::~Engine() {
     wait();
 }
 
-void Engine::request_stop() {
+void Engine::request_stop(std::int64_t deadline_ns) {
     for (const auto& core : state_->cores)
-        core->request_stop();
+        core->request_stop(deadline_ns);
 }
 
 void Engine::reopen_log() {
@@ -275,6 +294,14 @@ int Engine::cut_off() const {
 
 std::string Engine::status_json() const {
     return state_->status_json();
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Engine::counters() const {
+    return admin::counter_totals(state_->counter_views());
+}
+
+const std::vector<std::string>& Engine::listening() const {
+    return state_->listeners.addresses();
 }
 
 }  // namespace ringmx::server

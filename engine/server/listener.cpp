@@ -21,6 +21,8 @@ struct Address {
     sockaddr_storage storage{};
     socklen_t length = 0;
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+    // Of IPv4 and IPv6 the port stands in the same place.
+    std::uint16_t port() const { return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port); }
 };
 
 Result<Address> resolve(const std::string& text) {
@@ -61,6 +63,16 @@ Result<int> open_one(const Address& address, const std::string& text, bool share
     return fd;
 }
 
+// Whether anybody listens there already: then there is no binding without sharing. A port that the kernel is
+// to choose is one that nobody has.
+Status check_alone(const Address& address, const std::string& text) {
+    if (address.port() == 0) return ok_status();
+    auto alone = open_one(address, text, false);
+    if (!alone) return alone.error();
+    ::close(*alone);
+    return ok_status();
+}
+
 }  // namespace
 
 Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addresses, unsigned cores) {
@@ -69,14 +81,15 @@ Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addres
     for (const std::string& text : addresses) {
         auto address = resolve(text);
         if (!address) return address.error();
-        auto alone = open_one(*address, text, false);
-        if (!alone) return alone.error();
-        ::close(*alone);
+        if (Status alone = check_alone(*address, text); !alone) return alone.error();
         for (unsigned core = 0; core < cores; ++core) {
             auto fd = open_one(*address, text, true);
             if (!fd) return fd.error();
             result.sockets_[core].push_back(*fd);
+            // From here on the other cores share the port that the first one was given.
+            getsockname(*fd, reinterpret_cast<sockaddr*>(&address->storage), &address->length);
         }
+        result.addresses_.push_back(text.substr(0, text.rfind(':') + 1) + std::to_string(address->port()));
     }
     return result;
 }
