@@ -53,6 +53,13 @@ constexpr std::size_t spool_batch_bytes_max = 1u << 20;  // one write
 constexpr std::uint32_t spool_batches_in_flight = 2;     // writes at once per shard
 constexpr std::size_t spool_segment_bytes_min = 1u << 20;
 constexpr std::size_t spool_segment_bytes_max = 1u << 30;
+constexpr std::uint32_t plugin_in_flight_max = 4096;  // submissions at once, per instance of a plugin
+constexpr std::size_t completion_text_octets_max =
+    200;                                               // why a plugin did not keep a message: a reply's text
+constexpr std::size_t plugin_error_octets_max = 1024;  // why a plugin could not be opened
+constexpr std::size_t plugin_log_octets_max = 4096;    // of a line that a plugin logs
+constexpr std::uint32_t plugin_counters_max = 32;      // that a plugin may have of its own
+constexpr std::size_t plugin_counter_name_octets_max = 63;
 
 // --- log and admin
 // -------------------------------------------------------------------------------------------------
