@@ -43,7 +43,7 @@ struct Message {
     std::int64_t submitted_ns = 0;  // monotonic: handed to storage
     bool orphaned = false;          // its connection is gone: release it when storage gives it back
     std::uint8_t outcome = 0;       // storage's status, between its report and the session's reply
-    std::string_view outcome_text;  // static storage duration
+    std::string_view outcome_text;  // valid until release: static, or in a chunk's unused memory
 
     // The storage host's own: to which core a worker gives it back. Set with the first request.
     std::uint32_t storage_lane = 0;
