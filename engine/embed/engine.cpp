@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "embed/callback_policy.hpp"
+#include "embed/object_backend.hpp"
 #include "embed/options.hpp"
 #include "server/engine.hpp"
 
@@ -69,6 +70,7 @@ server::Parts parts_of(Options& options) {
             return std::make_unique<CallbackPolicy>(core, callbacks, std::move(configured));
         };
     }
+    if (options.backend) parts.backend = describe(options.backend_name, options.backend);
     if (options.log) {
         parts.log = [log = std::move(options.log)](std::string_view line) noexcept { log(line); };
     }

@@ -14,8 +14,9 @@ namespace {
 
 constexpr const char* kSource = "options";  // in front of errors that no file explains
 
-std::string_view durability_word(plugin::Durability durability) {
-    return config::to_string(static_cast<config::DurabilityLevel>(durability));
+void demand(plugin::Durability durability, config::Config& config) {
+    config.storage.durability = static_cast<config::DurabilityLevel>(durability);
+    config.storage.durability_set = true;
 }
 static_assert(static_cast<int>(config::DurabilityLevel::replicated) == RINGMX_DURABLE_REPLICATED);
 
@@ -70,10 +71,8 @@ void amend(const Options& options, config::Config& config, std::vector<std::stri
     overlay.text("storage.maildir.path", options.storage_path);
     overlay.number("storage.workers", options.storage_workers);
     overlay.text("log.path", options.log_path);
-    if (options.durability) {
-        overlay.text("storage.durability", std::string(durability_word(*options.durability)));
-        config.storage.durability_set = true;
-    }
+    // Of a backend of the program's own the server learns only when it is opened what it gives.
+    if (options.durability && !options.backend) demand(*options.durability, config);
     const bool configured = !options.config_file.empty() || !options.config_text.empty();
     config.server.pin = options.pin.value_or(configured && config.server.pin);
     if (!options.config_file.empty() && !options.config_text.empty()) {
@@ -90,9 +89,11 @@ Result<config::Config> to_config(const Options& options) {
     const config::Amend amended = [&](config::Config& config, std::vector<std::string>& problems) {
         amend(options, config, problems);
     };
-    if (!options.config_file.empty()) return config::load_file(options.config_file, amended);
     const std::string name = options.config_text.empty() ? kSource : "config_text";
-    return config::load_text(options.config_text, name, "", amended);
+    auto config = options.config_file.empty() ? config::load_text(options.config_text, name, "", amended)
+                                              : config::load_file(options.config_file, amended);
+    if (config && options.durability) demand(*options.durability, *config);
+    return config;
 }
 
 }  // namespace ringmx::embed

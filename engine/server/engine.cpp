@@ -130,7 +130,8 @@ Status Engine::State::open_shared(std::string& kernel) {
     auto sockets = ListenSockets::open(config.server.listen, core_count);
     if (!sockets) return sockets.error();
     listeners = std::move(*sockets);
-    auto setup = StorageSetup::open(config, core_count, *log);
+    auto setup = parts.backend ? open_linked_storage(config, *parts.backend, *log)
+                               : StorageSetup::open(config, core_count, *log);
     if (!setup) return setup.error();
     storage = std::move(*setup);
     return ok_status();
@@ -189,6 +190,7 @@ void Engine::State::log_start(const std::string& kernel) {
     for (const std::string& warning : config::warnings(config)) {
         log->event(admin::LogLevel::warning, "config", warning);
     }
+    const storage::BackendTraits traits = storage->traits();
     std::string listening;
     for (const std::string& address : listeners.addresses())
         listening += (listening.empty() ? "" : " ") + address;
@@ -198,8 +200,8 @@ void Engine::State::log_start(const std::string& kernel) {
                 {"cores", std::to_string(budget.cores)},
                 {"connections_per_core", std::to_string(budget.connections_per_core)},
                 {"message_memory_per_core", std::to_string(budget.slab_bytes_per_core)},
-                {"backend", config::to_string(config.storage.backend)},
-                {"durability", config::to_string(config::durability_given(config.storage.backend))},
+                {"backend", traits.name},
+                {"durability", storage::to_string(traits.durability)},
                 {"storage_host", storage->behind_workers() ? "worker" : "core"},
                 {"kernel", kernel}});
 }
@@ -297,7 +299,10 @@ std::string Engine::status_json() const {
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Engine::counters() const {
-    return admin::counter_totals(state_->counter_views());
+    auto totals = admin::counter_totals(state_->counter_views());
+    for (auto& own : state_->storage->own_counters())
+        totals.push_back(std::move(own));
+    return totals;
 }
 
 const std::vector<std::string>& Engine::listening() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "policy/policy.hpp"
+#include "server/linked_storage.hpp"
 
 namespace ringmx::server {
 
@@ -31,6 +33,8 @@ constexpr int storage_failed = 10006;
 struct Parts {
     // Called once for each core at start, with the policy of the configuration; returns the one to ask.
     std::function<std::unique_ptr<policy::Policy>(unsigned core, std::unique_ptr<policy::Policy>)> policy;
+    // Storage in place of storage.backend.
+    std::optional<LinkedBackend> backend;
     // Takes the log's lines in place of log.path; on the log's thread, also before start() returns.
     std::function<void(std::string_view)> log;
 };

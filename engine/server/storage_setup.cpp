@@ -44,6 +44,10 @@ class ConfiguredStorage final : public StorageSetup {
     Result<CoreStorage> make_host(unsigned core, ring::Ring& ring, storage::StoreSink& sink) override;
     void stop() override;
     bool behind_workers() const override { return !workers_.empty(); }
+    storage::BackendTraits traits() const override {
+        return {.name = config::to_string(config_.backend),
+                .durability = static_cast<storage::Durability>(config::durability_given(config_.backend))};
+    }
 
  private:
     Status open_spool(unsigned shards, admin::Log& log);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "admin/log.hpp"
 #include "base/result.hpp"
@@ -33,6 +35,9 @@ class StorageSetup {
     // After every core has released its storage: ends the workers, unlocks.
     virtual void stop() = 0;
     virtual bool behind_workers() const = 0;
+    virtual storage::BackendTraits traits() const = 0;
+    // Those that the backend made for itself, as NAME.counter. Any thread; also after stop().
+    virtual std::vector<std::pair<std::string, std::uint64_t>> own_counters() const { return {}; }
 };
 
 }  // namespace ringmx::server
