@@ -15,23 +15,28 @@ namespace ringmx::embed {
 
 namespace {
 
-// open() gets nothing but options, so the factory's address travels as one. The factory's own options are
-// empty: it has its captures.
-constexpr const char* kFactory = "factory";
+// open() gets nothing but options, so the factory's address travels as the first one, whose name no
+// configuration can give; behind it are those of the configuration.
+constexpr const char* kFactory = "";
 
-const BackendFactory& factory_of(const ringmx_option* options, std::uint32_t count) {
-    const std::string text = plugin::Options(options, count).require(kFactory);
+const BackendFactory& factory_of(const ringmx_option& first) {
+    const std::string_view text = first.value;
     std::uintptr_t address = 0;
     std::from_chars(text.data(), text.data() + text.size(), address);
     return *reinterpret_cast<const BackendFactory*>(address);
 }
 
+const ringmx_option* next(const ringmx_option* option) {
+    return reinterpret_cast<const ringmx_option*>(reinterpret_cast<const char*>(option) + option->size);
+}
+
 int open(const ringmx_host* host, const ringmx_option* options, std::uint32_t count,
          ringmx_instance* instance, char* error, std::size_t error_octets) noexcept {
     try {
-        const BackendFactory& factory = factory_of(options, count);
-        std::unique_ptr<plugin::Backend> made = factory(plugin::Host(host), plugin::Options(nullptr, 0));
+        const plugin::Options given(next(options), count - 1);
+        std::unique_ptr<plugin::Backend> made = factory_of(*options)(plugin::Host(host), given);
         if (made == nullptr) throw std::runtime_error("the backend's factory made none");
+        given.check_all_used();
         instance->durability = made->durability();
         instance->in_flight_max = made->in_flight_max();
         instance->self = made.release();

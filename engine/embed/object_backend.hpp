@@ -5,11 +5,11 @@
 #include <string>
 
 #include "ringmx/engine.hpp"
-#include "server/linked_storage.hpp"
+#include "server/plugin_setup.hpp"
 
 namespace ringmx::embed {
 
-// `factory` stays as long as instances are opened from it.
+// `factory` stays as long as instances are opened from it: while the engine starts.
 server::LinkedBackend describe(const std::string& name, const BackendFactory& factory);
 
 }  // namespace ringmx::embed

@@ -71,8 +71,11 @@ void amend(const Options& options, config::Config& config, std::vector<std::stri
     overlay.text("storage.maildir.path", options.storage_path);
     overlay.number("storage.workers", options.storage_workers);
     overlay.text("log.path", options.log_path);
-    // Of a backend of the program's own the server learns only when it is opened what it gives.
-    if (options.durability && !options.backend) demand(*options.durability, config);
+    if (options.backend) {
+        config.storage.backend = config::StorageBackend::plugin;
+        config.storage.plugin.path = options.backend_name;  // nothing is loaded from there
+    }
+    if (options.durability) demand(*options.durability, config);
     const bool configured = !options.config_file.empty() || !options.config_text.empty();
     config.server.pin = options.pin.value_or(configured && config.server.pin);
     if (!options.config_file.empty() && !options.config_text.empty()) {
@@ -90,10 +93,8 @@ Result<config::Config> to_config(const Options& options) {
         amend(options, config, problems);
     };
     const std::string name = options.config_text.empty() ? kSource : "config_text";
-    auto config = options.config_file.empty() ? config::load_text(options.config_text, name, "", amended)
-                                              : config::load_file(options.config_file, amended);
-    if (config && options.durability) demand(*options.durability, *config);
-    return config;
+    if (!options.config_file.empty()) return config::load_file(options.config_file, amended);
+    return config::load_text(options.config_text, name, "", amended);
 }
 
 }  // namespace ringmx::embed

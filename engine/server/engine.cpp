@@ -10,6 +10,7 @@
 #include "admin/counters.hpp"
 #include "admin/log.hpp"
 #include "admin/status.hpp"
+#include "admin/storage_counters.hpp"
 #include "policy/accept_policy.hpp"
 #include "ring/probe.hpp"
 #include "server/core.hpp"
@@ -130,8 +131,7 @@ Status Engine::State::open_shared(std::string& kernel) {
     auto sockets = ListenSockets::open(config.server.listen, core_count);
     if (!sockets) return sockets.error();
     listeners = std::move(*sockets);
-    auto setup = parts.backend ? open_linked_storage(config, *parts.backend, *log)
-                               : StorageSetup::open(config, core_count, *log);
+    auto setup = StorageSetup::open(config, core_count, *log, parts.backend ? &*parts.backend : nullptr);
     if (!setup) return setup.error();
     storage = std::move(*setup);
     return ok_status();
@@ -190,7 +190,6 @@ void Engine::State::log_start(const std::string& kernel) {
     for (const std::string& warning : config::warnings(config)) {
         log->event(admin::LogLevel::warning, "config", warning);
     }
-    const storage::BackendTraits traits = storage->traits();
     std::string listening;
     for (const std::string& address : listeners.addresses())
         listening += (listening.empty() ? "" : " ") + address;
@@ -200,8 +199,8 @@ void Engine::State::log_start(const std::string& kernel) {
                 {"cores", std::to_string(budget.cores)},
                 {"connections_per_core", std::to_string(budget.connections_per_core)},
                 {"message_memory_per_core", std::to_string(budget.slab_bytes_per_core)},
-                {"backend", traits.name},
-                {"durability", storage::to_string(traits.durability)},
+                {"backend", storage->name()},
+                {"durability", storage::to_string(storage->durability())},
                 {"storage_host", storage->behind_workers() ? "worker" : "core"},
                 {"kernel", kernel}});
 }
@@ -217,6 +216,7 @@ std::string Engine::State::status_json() const {
     const std::vector<const admin::CoreCounters*> views = counter_views();
     const std::int64_t uptime_s = (read_clock().wall_us - started_wall_us) / kUsPerSecond;
     std::string json = "{\"version\":\"" RINGMX_VERSION "\",\"uptime_s\":" + std::to_string(uptime_s) +
+                       ",\"storage\":" + admin::storage_json(storage->status()) +
                        ",\"total\":" + admin::counters_json_total(views) + ",\"cores\":[";
     for (std::size_t i = 0; i < views.size(); ++i) {
         if (i != 0) json += ',';
@@ -300,8 +300,8 @@ std::string Engine::status_json() const {
 
 std::vector<std::pair<std::string, std::uint64_t>> Engine::counters() const {
     auto totals = admin::counter_totals(state_->counter_views());
-    for (auto& own : state_->storage->own_counters())
-        totals.push_back(std::move(own));
+    for (auto& one : admin::storage_counters(state_->storage->status()))
+        totals.push_back(std::move(one));
     return totals;
 }
 

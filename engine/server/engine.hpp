@@ -15,7 +15,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "policy/policy.hpp"
-#include "server/linked_storage.hpp"
+#include "server/plugin_setup.hpp"
 
 namespace ringmx::server {
 
@@ -33,7 +33,7 @@ constexpr int storage_failed = 10006;
 struct Parts {
     // Called once for each core at start, with the policy of the configuration; returns the one to ask.
     std::function<std::unique_ptr<policy::Policy>(unsigned core, std::unique_ptr<policy::Policy>)> policy;
-    // Storage in place of storage.backend.
+    // Loaded in place of what storage.backend, which is `plugin`, names.
     std::optional<LinkedBackend> backend;
     // Takes the log's lines in place of log.path; on the log's thread, also before start() returns.
     std::function<void(std::string_view)> log;

@@ -149,7 +149,8 @@ struct Callbacks {
 
 // Makes one storage backend. Called once for each storage worker (`storage.workers`, by default one), on that
 // worker's thread, before start() returns; all calls into the backend come from that thread, and it is
-// destroyed there. An exception stops the start with what() as its text. The options are empty.
+// destroyed there. An exception stops the start with what() as its text. `options` are those of the table
+// `storage.plugin.options` of the configuration; one that was not asked for is an error.
 using BackendFactory =
     std::function<std::unique_ptr<plugin::Backend>(plugin::Host host, const plugin::Options& options)>;
 
@@ -193,12 +194,13 @@ struct Options {
 
 enum class Failure : std::uint8_t {
     none,
-    options,           // an option or the configuration is wrong, or memory too little for the cores
+    options,           // an option or the configuration is wrong, or demands what cannot be given:
+                       // more durability than storage has, more cores than the memory is enough for
     io_uring_refused,  // by the kernel, or it lacks what the engine needs
     address_in_use,
     storage_locked,  // the spool belongs to another engine
     no_direct_io,    // the spool's file system has no O_DIRECT
-    storage,         // storage could not be opened, or gives less durability than demanded
+    storage,         // storage could not be opened
     other
 };
 

@@ -94,6 +94,8 @@ TEST(BackendObject, GetsMessagesAndAnswersForThem) {
     EXPECT_TRUE(kept.contents[0].ends_with(kText));
     const auto counters = engine->counters();
     EXPECT_EQ(counters.at("keeper.seen"), 4u);
+    EXPECT_EQ(counters.at("plugin_stored"), 2u);
+    EXPECT_NE(engine->counters_json().find("\"keeper.seen\":4"), std::string::npos);
     EXPECT_EQ(counters.at("messages_stored"), 2u);
     EXPECT_EQ(counters.at("messages_failed"), 2u);
     EXPECT_EQ(kept.closed, 1);
@@ -112,6 +114,26 @@ TEST(BackendObject, IsMadeOnceForEachWorkerOnItsThread) {
     engine.reset();
     EXPECT_EQ(kept.closed, 3);
     EXPECT_EQ(kept.destroyed, 3);
+}
+
+TEST(BackendObject, GetsTheOptionsOfTheConfiguration) {
+    for (const char* unasked : {"", "colour = \"blue\"\n"}) {
+        Kept kept;
+        std::string tape;
+        Options options = keeping(kept);
+        options.config_text = std::string("[storage.plugin.options]\ntape = \"A7\"\n") + unasked;
+        options.backend = [&](plugin::Host host, const plugin::Options& given) {
+            tape = given.require("tape");
+            return std::make_unique<Keeper>(host, kept);
+        };
+        Error error;
+        const auto engine = Engine::start(std::move(options), error);
+        EXPECT_EQ(tape, "A7");
+        EXPECT_EQ(engine != nullptr, *unasked == '\0') << error.text;
+        if (engine != nullptr) continue;
+        EXPECT_NE(error.text.find("colour"), std::string::npos) << error.text;
+        EXPECT_EQ(kept.destroyed, 1);
+    }
 }
 
 TEST(BackendObject, StopsTheStartWithWhatItsConstructorThrew) {
@@ -147,7 +169,7 @@ TEST(BackendObject, MustGiveTheDurabilityThatIsDemanded) {
     Options options = keeping(kept);
     options.durability = RINGMX_DURABLE_MACHINE;
     const Error error = failure(std::move(options));
-    EXPECT_EQ(error.failure, Failure::storage);
+    EXPECT_EQ(error.failure, Failure::options);
     EXPECT_NE(error.text.find("\"process\""), std::string::npos) << error.text;
     EXPECT_EQ(kept.destroyed, kept.opened);
 
@@ -161,7 +183,7 @@ TEST(BackendObject, HasANameForCounters) {
     Options options = keeping(kept);
     options.backend_name = "no name";
     const Error error = failure(std::move(options));
-    EXPECT_EQ(error.failure, Failure::options);
+    EXPECT_EQ(error.failure, Failure::storage);
     EXPECT_NE(error.text.find("name"), std::string::npos) << error.text;
 }
 
