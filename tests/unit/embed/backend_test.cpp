@@ -102,6 +102,40 @@ TEST(BackendObject, GetsMessagesAndAnswersForThem) {
     EXPECT_EQ(kept.destroyed, 1);
 }
 
+// Keeps what it gets to itself.
+class Silent final : public plugin::Backend {
+ public:
+    explicit Silent(Kept& kept) : kept_(kept) {}
+    ~Silent() override { ++kept_.destroyed; }
+    plugin::Durability durability() const override { return RINGMX_DURABLE_NONE; }
+    void submit(std::span<const plugin::Message> messages) override {
+        const std::lock_guard lock(kept_.mutex);
+        for (const plugin::Message& message : messages)
+            kept_.contents.push_back(message.content());
+    }
+
+ private:
+    Kept& kept_;
+};
+
+TEST(BackendObject, ThatNeverAnswersIsNotWaitedForPastTheDeadline) {
+    Kept kept;
+    Options options = keeping(kept);
+    options.backend = [&](plugin::Host, const plugin::Options&) { return std::make_unique<Silent>(kept); };
+    const auto engine = start(std::move(options));
+    MailClient client = greeted(*engine);
+    ASSERT_TRUE(client.begin_message());
+    client.send(std::string(kText) + ".\r\n");
+    ASSERT_TRUE(comes_to([&] {
+        const std::lock_guard lock(kept.mutex);
+        return !kept.contents.empty();
+    }));
+    EXPECT_GE(engine->stop(std::chrono::milliseconds(0)), 1);
+    EXPECT_EQ(client.reply(), 0);  // no 250, and no other answer
+    EXPECT_EQ(kept.destroyed, 1);
+    EXPECT_EQ(engine->counters().at("messages_stored"), 0u);
+}
+
 TEST(BackendObject, IsMadeOnceForEachWorkerOnItsThread) {
     Kept kept;
     Options options = keeping(kept);
