@@ -103,6 +103,14 @@ std::string counters_json_total(std::span<const CoreCounters* const> cores) {
     return out;
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> counter_totals(
+    std::span<const CoreCounters* const> cores) {
+    std::vector<std::pair<std::string, std::uint64_t>> totals;
+    for (const CounterInfo& info : kTable)
+        totals.emplace_back(info.name, total(info, cores));
+    return totals;
+}
+
 std::string counters_markdown() {
     std::string out = "| Counter | Kind | Meaning |\n| --- | --- | --- |\n";
     for (const CounterInfo& info : kTable) {

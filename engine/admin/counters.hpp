@@ -10,6 +10,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace ringmx::admin {
 
@@ -99,6 +101,9 @@ std::span<const CounterInfo> counter_table();
 std::string counters_json(const CoreCounters& counters);
 // The same over all cores, each summed or otherwise joined as its kind says.
 std::string counters_json_total(std::span<const CoreCounters* const> cores);
+
+// The same as names and numbers.
+std::vector<std::pair<std::string, std::uint64_t>> counter_totals(std::span<const CoreCounters* const> cores);
 
 // The table in Markdown, for docs/operations.md.
 std::string counters_markdown();

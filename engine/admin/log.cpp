@@ -1,5 +1,6 @@
 #include "admin/log.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -36,12 +37,12 @@ void block_signals() {
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::open(const LogOptions& options) {
-    const Result<int> fd = open_output(options.path);
+    const Result<int> fd = options.sink ? Result<int>(-1) : open_output(options.path);
     if (!fd) return fd.error();
     return std::unique_ptr<Log>(new Log(options, *fd));
 }
 
-Log::Log(const LogOptions& options, int fd) : path_(options.path), fd_(fd) {
+Log::Log(const LogOptions& options, int fd) : path_(options.path), sink_(options.sink), fd_(fd) {
     for (std::uint32_t i = 0; i < options.cores; ++i) {
         cores_.push_back(std::make_unique<CoreLog>(options.filter, options.ring_bytes));
     }
@@ -50,7 +51,7 @@ Log::Log(const LogOptions& options, int fd) : path_(options.path), fd_(fd) {
 
 Log::~Log() {
     stop();
-    if (fd_ != STDERR_FILENO) close(fd_);
+    if (fd_ >= 0 && fd_ != STDERR_FILENO) close(fd_);
 }
 
 void Log::event(LogLevel level, std::string_view event, std::string_view text,
@@ -129,7 +130,7 @@ void Log::report_dropped() {
 }
 
 void Log::reopen_if_wanted() {
-    if (!reopen_wanted_.exchange(false, std::memory_order_relaxed) || path_.empty()) return;
+    if (!reopen_wanted_.exchange(false, std::memory_order_relaxed) || path_.empty() || sink_) return;
     const Result<int> fd = open_output(path_);
     if (!fd) {
         format_.append(batch_, read_clock().wall_us, LogLevel::error, "log_reopen_failed", fd.error().message,
@@ -141,8 +142,19 @@ void Log::reopen_if_wanted() {
     line_torn_ = false;
 }
 
+// A batch is whole lines.
+void Log::pass_on() {
+    for (std::string_view rest = batch_; !rest.empty();) {
+        const std::size_t lf = rest.find('\n');
+        sink_(rest.substr(0, lf));
+        rest.remove_prefix(std::min(lf, rest.size() - 1) + 1);
+    }
+    batch_.clear();
+}
+
 void Log::flush() {
     if (batch_.empty()) return;
+    if (sink_) return pass_on();
     if (line_torn_) batch_.insert(0, 1, '\n');
     std::string_view rest = batch_;
     while (!rest.empty()) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,8 @@ struct LogOptions {
     LogFilter filter = LogFilter::all;
     std::uint32_t cores = 1;
     std::size_t ring_bytes = limits::log_ring_bytes;
+    // If set, takes every line (without its LF) in place of the file; called on the log's thread.
+    std::function<void(std::string_view)> sink{};
 };
 
 class Log {
@@ -66,9 +69,11 @@ class Log {
     void report_dropped();
     void reopen_if_wanted();
     void flush();
+    void pass_on();
 
     const std::string path_;
-    int fd_;
+    const std::function<void(std::string_view)> sink_;
+    int fd_;  // -1: the sink takes the lines
     std::vector<std::unique_ptr<CoreLog>> cores_;
     LogFormat format_;   // the log thread's
     std::string batch_;  // the log thread's

@@ -34,15 +34,21 @@ std::string storage_json(const StorageStatus& status) {
     json.text("backend", status.backend);
     json.text("durability", status.durability);
     json.begin_object("counters");
-    if (status.plugin) {
-        for (const Info& info : kTable)
-            json.number(info.name, (*status.plugin).*info.member);
-    }
-    for (const auto& [name, value] : status.own)
+    for (const auto& [name, value] : storage_counters(status))
         json.number(name, value);
     json.end_object();
     json.end_object();
     return out;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> storage_counters(const StorageStatus& status) {
+    std::vector<std::pair<std::string, std::uint64_t>> counters;
+    if (status.plugin) {
+        for (const Info& info : kTable)
+            counters.emplace_back(info.name, (*status.plugin).*info.member);
+    }
+    counters.insert(counters.end(), status.own.begin(), status.own.end());
+    return counters;
 }
 
 std::string storage_counters_markdown() {

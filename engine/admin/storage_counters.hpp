@@ -31,6 +31,9 @@ struct StorageStatus {
 // One JSON object: {"backend":"lmtp","durability":"machine","counters":{"plugin_submitted":1,...}}.
 std::string storage_json(const StorageStatus& status);
 
+// Its counters as names and numbers.
+std::vector<std::pair<std::string, std::uint64_t>> storage_counters(const StorageStatus& status);
+
 // The table in Markdown, for docs/operations.md.
 std::string storage_counters_markdown();
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -124,8 +125,12 @@ struct Config {
 
 // Reads and checks a file. Errors are "FILE:LINE: what is wrong", all of them, one a line; an unknown key
 // names the nearest valid one. Relative paths in it are relative to the file's folder.
-Result<Config> load_file(const std::string& path);
-Result<Config> load_text(std::string_view toml, const std::string& name, const std::string& base_folder);
+// `amend` changes what was read before it is checked as a whole, and reports what is wrong with its own
+// values.
+using Amend = std::function<void(Config& config, std::vector<std::string>& problems)>;
+Result<Config> load_file(const std::string& path, const Amend& amend = {});
+Result<Config> load_text(std::string_view toml, const std::string& name, const std::string& base_folder,
+                         const Amend& amend = {});
 
 // What is allowed and yet surprising, as sentences: no accepted domain, a backend that keeps nothing, ...
 std::vector<std::string> warnings(const Config& config);
@@ -140,7 +145,8 @@ const OptionList& plugin_options(const StorageConfig& config);
 std::string_view to_string(StorageBackend backend);
 std::string_view to_string(DurabilityLevel level);
 
-// An element of server.listen: address and port. The port is 1 or more; an IPv4-mapped address is not one.
-std::optional<PeerAddress> parse_endpoint(std::string_view text);
+// An element of server.listen: address and port. The port is `port_least` or more; an IPv4-mapped address is
+// not one.
+std::optional<PeerAddress> parse_endpoint(std::string_view text, std::uint16_t port_least = 1);
 
 }  // namespace ringmx::config

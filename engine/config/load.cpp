@@ -32,7 +32,7 @@ class Loader {
     Loader(const std::string& name, const std::string& base_folder)
         : name_(name), base_folder_(base_folder) {}
 
-    Result<Config> load(std::string_view text);
+    Result<Config> load(std::string_view text, const Amend& amend);
 
  private:
     void walk(const toml::table& table, const std::string& prefix);
@@ -74,7 +74,7 @@ bool is_section(std::string_view name) {
     return std::find(all.begin(), all.end(), name) != all.end();
 }
 
-Result<Config> Loader::load(std::string_view text) {
+Result<Config> Loader::load(std::string_view text, const Amend& amend) {
     try {
         walk(toml::parse(text, name_), "");
     } catch (const toml::parse_error& problem) {
@@ -82,6 +82,12 @@ Result<Config> Loader::load(std::string_view text) {
         return Error{EINVAL, report()};
     } catch (const std::exception& problem) {
         return Error{EINVAL, name_ + ": " + problem.what()};
+    }
+    if (amend) {
+        std::vector<std::string> problems;
+        amend(config_, problems);
+        for (const std::string& problem : problems)
+            error(0, problem);
     }
     complete();
     for (const Finding& finding : cross_check(config_)) {
@@ -265,17 +271,18 @@ Result<std::string> read_whole(const std::string& path) {
 
 }  // namespace
 
-Result<Config> load_file(const std::string& path) {
+Result<Config> load_file(const std::string& path, const Amend& amend) {
     const Result<std::string> text = read_whole(path);
     if (!text) return text.error();
     const std::size_t slash = path.rfind('/');
     std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
     if (folder.empty()) folder = "/";
-    return load_text(*text, path, folder);
+    return load_text(*text, path, folder, amend);
 }
 
-Result<Config> load_text(std::string_view text, const std::string& name, const std::string& base_folder) {
-    return Loader(name, base_folder).load(text);
+Result<Config> load_text(std::string_view text, const std::string& name, const std::string& base_folder,
+                         const Amend& amend) {
+    return Loader(name, base_folder).load(text, amend);
 }
 
 }  // namespace ringmx::config

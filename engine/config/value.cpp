@@ -192,7 +192,7 @@ bool is_domain_name(std::string_view text) {
     return false;  // a dot at the end
 }
 
-std::optional<PeerAddress> parse_endpoint(std::string_view text) {
+std::optional<PeerAddress> parse_endpoint(std::string_view text, std::uint16_t port_least) {
     const std::size_t colon = text.rfind(':');
     if (colon == std::string_view::npos) return std::nullopt;
     std::string_view host = text.substr(0, colon);
@@ -203,7 +203,7 @@ std::optional<PeerAddress> parse_endpoint(std::string_view text) {
     std::uint16_t port = 0;
     const char* const end = digits.data() + digits.size();
     const auto [stop, error] = std::from_chars(digits.data(), end, port);
-    if (error != std::errc{} || stop != end || port == 0) return std::nullopt;
+    if (error != std::errc{} || stop != end || port < port_least) return std::nullopt;
     const std::optional<Network> address = Network::parse(host);
     if (!address || host.find('/') != std::string_view::npos) return std::nullopt;
     if (bracketed != (address->base.family == PeerAddress::Family::ipv6)) return std::nullopt;

@@ -43,10 +43,13 @@ struct RecipientFacts {
     std::uint32_t accepted_before = 0;
 };
 
-// Where answers that come later go. Thread: the core's.
+// Where answers that come later go.
 class Answers {
  public:
+    // On the core's thread. The decision's text is valid until the next collect().
     virtual void answer(Ticket ticket, const Decision& decision) = 0;
+    // Any thread, between attach() and detach(): the core calls collect() soon.
+    virtual void wake() = 0;
 
  protected:
     ~Answers() = default;
@@ -55,6 +58,12 @@ class Answers {
 class Policy {
  public:
     virtual ~Policy() = default;
+    // Before the first question. `answers` is valid until detach().
+    virtual void attach(Answers&) {}
+    // Once in every turn of the core: what other threads have decided goes to Answers::answer from here.
+    virtual void collect() {}
+    // After the last question; no answer is wanted any more. Also called when attach() was not.
+    virtual void detach() {}
     virtual Decision on_connect(Ticket, const ClientFacts&) { return Decision::accept(); }
     virtual Decision on_hello(Ticket, const ClientFacts&) { return Decision::accept(); }
     virtual Decision on_mail(Ticket, const ClientFacts&, const MailFacts&) { return Decision::accept(); }

@@ -70,8 +70,17 @@ Core::~Core() {
     ::close(wake_fd_);
 }
 
-void Core::request_stop() {
+void Core::request_stop(std::int64_t deadline_ns) {
+    std::int64_t before = stop_deadline_ns_.load(std::memory_order_relaxed);
+    while (deadline_ns != 0 && (before == 0 || deadline_ns < before)) {
+        if (stop_deadline_ns_.compare_exchange_weak(before, deadline_ns, std::memory_order_relaxed)) break;
+    }
     stop_requested_.store(true, std::memory_order_release);
+    wake();
+}
+
+// Once the drain has begun the event is not waited for any more: then the next tick does.
+void Core::wake() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
 }
@@ -110,6 +119,7 @@ Status Core::prepare() {
     backend_ = std::move(made->backend);
     host_ = std::move(made->host);
     traits_ = host_->traits();
+    options_.policy->attach(*this);
     to_send_.reserve(slots);
     to_arm_.reserve(slots);
     is_starved_.resize(slots, false);
@@ -151,6 +161,7 @@ void Core::run() {
         small_buffers_->publish();
         large_buffers_->publish();
         if (stop_requested_.load(std::memory_order_acquire)) begin_drain();
+        options_.policy->collect();
         for (unsigned round = 0; round < kStorageRounds; ++round) {
             serve_storage();
             host_->flush();
@@ -189,6 +200,7 @@ Connection* Core::find(std::uint32_t slot, std::uint32_t generation) {
 }
 
 void Core::release() {
+    options_.policy->detach();
     if (host_ && host_->outstanding() != 0 && !host_->abandon(kAbandonWaitNs)) {
         // The drain's deadline has passed and storage still does not answer. What it was given cannot be
         // ended in order: it stays as it is, for recovery; the process is about to end.
@@ -416,6 +428,9 @@ void Core::send_and_arm() {
 
 void Core::begin_drain() {
     if (draining_) {
+        if (const std::int64_t given = stop_deadline_ns_.load(std::memory_order_relaxed); given != 0) {
+            drain_deadline_ns_ = std::min(drain_deadline_ns_, given);
+        }
         if (now_.mono_ns >= drain_deadline_ns_ && cut_off_ == 0 && connections_->open_count() > 0) {
             cut_off_ = static_cast<int>(connections_->open_count());
             connections_->for_each([](Connection& connection) { connection.abandon(); });
@@ -423,7 +438,9 @@ void Core::begin_drain() {
         return;
     }
     draining_ = true;
-    drain_deadline_ns_ = now_.mono_ns + options_.config.server.shutdown_grace_s * kNsPerSecond;
+    const std::int64_t given = stop_deadline_ns_.load(std::memory_order_relaxed);
+    drain_deadline_ns_ =
+        given != 0 ? given : now_.mono_ns + options_.config.server.shutdown_grace_s * kNsPerSecond;
     acceptor_->stop();
     connections_->for_each([](Connection& connection) { connection.drain(); });
 }

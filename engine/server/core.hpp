@@ -51,7 +51,9 @@ class Core final : public storage::StoreSink, public policy::Answers {
     ~Core();
 
     // --- any thread ---
-    void request_stop();                      // async-signal-safe
+    // Begins the drain; async-signal-safe. `deadline_ns` (monotonic) ends it; 0: server.shutdown_grace after
+    // now. Of several deadlines the earliest holds.
+    void request_stop(std::int64_t deadline_ns = 0);
     int cut_off() const { return cut_off_; }  // after run(): what the drain's deadline left unfinished
 
     // --- the core's thread ---
@@ -94,6 +96,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void part_done(Message* message, Chunk* chunk, storage::StoreStatus status) override;
     void message_done(Message* message, storage::StoreStatus status, std::string_view text) override;
     void answer(policy::Ticket ticket, const Decision& decision) override;
+    void wake() override;  // any thread
 
  private:
     static constexpr std::size_t kRequestsWaitingMax = limits::store_queue_entries;
@@ -152,6 +155,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     int wake_fd_ = -1;
     std::uint64_t wake_value_ = 0;
     std::atomic<bool> stop_requested_{false};
+    std::atomic<std::int64_t> stop_deadline_ns_{0};  // 0: none was given
     bool draining_ = false;
     bool listening_ = true;
     std::int64_t drain_deadline_ns_ = 0;

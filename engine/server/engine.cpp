@@ -10,6 +10,7 @@
 #include "admin/counters.hpp"
 #include "admin/log.hpp"
 #include "admin/status.hpp"
+#include "admin/storage_counters.hpp"
 #include "policy/accept_policy.hpp"
 #include "ring/probe.hpp"
 #include "server/core.hpp"
@@ -93,6 +94,7 @@ Status check_kernel(std::string& summary) {
 
 struct Engine::State {
     config::Config config;
+    Parts parts;
     smtp::SessionOptions session;
     MemoryBudget budget;
     std::unique_ptr<admin::Log> log;
@@ -108,6 +110,9 @@ struct Engine::State {
 
     Status open_shared(std::string& kernel);
     Status start_cores();
+    std::unique_ptr<policy::Policy> make_policy(unsigned core,
+                                                const std::shared_ptr<const policy::AcceptTables>& tables);
+    std::vector<const admin::CoreCounters*> counter_views() const;
     std::string status_json() const;
     void log_start(const std::string& kernel);
     void join();
@@ -120,16 +125,25 @@ Status Engine::State::open_shared(std::string& kernel) {
     if (!divided) return Error{start_error::bad_config, divided.error().message};
     budget = *divided;
 
-    auto opened = admin::Log::open({config.log.path, log_filter(config.log.transactions), core_count});
+    auto opened = admin::Log::open({.path = config.log.path,
+                                    .filter = log_filter(config.log.transactions),
+                                    .cores = core_count,
+                                    .sink = parts.log});
     if (!opened) return opened.error();
     log = std::move(*opened);
     auto sockets = ListenSockets::open(config.server.listen, core_count);
     if (!sockets) return sockets.error();
     listeners = std::move(*sockets);
-    auto setup = StorageSetup::open(config, core_count, *log);
+    auto setup = StorageSetup::open(config, core_count, *log, parts.backend ? &*parts.backend : nullptr);
     if (!setup) return setup.error();
     storage = std::move(*setup);
     return ok_status();
+}
+
+std::unique_ptr<policy::Policy> Engine::State::make_policy(
+    unsigned core, const std::shared_ptr<const policy::AcceptTables>& tables) {
+    std::unique_ptr<policy::Policy> accept = std::make_unique<policy::AcceptPolicy>(tables);
+    return parts.policy ? parts.policy(core, std::move(accept)) : std::move(accept);
 }
 
 Status Engine::State::start_cores() {
@@ -151,7 +165,7 @@ Status Engine::State::start_cores() {
                             .slab_bytes = budget.slab_bytes_per_core,
                             .counters = *counters.back(),
                             .log = log->core(index),
-                            .policy = std::make_unique<policy::AcceptPolicy>(*tables),
+                            .policy = make_policy(index, *tables),
                             .make_host =
                                 [this, index](ring::Ring& ring, storage::StoreSink& sink) {
                                     return storage->make_host(index, ring, sink);
@@ -180,7 +194,7 @@ void Engine::State::log_start(const std::string& kernel) {
         log->event(admin::LogLevel::warning, "config", warning);
     }
     std::string listening;
-    for (const std::string& address : config.server.listen)
+    for (const std::string& address : listeners.addresses())
         listening += (listening.empty() ? "" : " ") + address;
     log->event(admin::LogLevel::info, "start", "serving",
                {{"listen", listening},
@@ -194,13 +208,18 @@ void Engine::State::log_start(const std::string& kernel) {
                 {"kernel", kernel}});
 }
 
-std::string Engine::State::status_json() const {
+std::vector<const admin::CoreCounters*> Engine::State::counter_views() const {
     std::vector<const admin::CoreCounters*> views;
     for (const auto& one : counters)
         views.push_back(one.get());
+    return views;
+}
+
+std::string Engine::State::status_json() const {
+    const std::vector<const admin::CoreCounters*> views = counter_views();
     const std::int64_t uptime_s = (read_clock().wall_us - started_wall_us) / kUsPerSecond;
     std::string json = "{\"version\":\"" RINGMX_VERSION "\",\"uptime_s\":" + std::to_string(uptime_s) +
-                       ",\"storage\":" + storage->status_json() +
+                       ",\"storage\":" + admin::storage_json(storage->status()) +
                        ",\"total\":" + admin::counters_json_total(views) + ",\"cores\":[";
     for (std::size_t i = 0; i < views.size(); ++i) {
         if (i != 0) json += ',';
@@ -225,8 +244,9 @@ void Engine::State::join() {
     log->stop();
 }
 
-Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config) {
+Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Parts parts) {
     auto state = std::make_unique<State>();
+    state->parts = std::move(parts);
     state->config = config;
     state->session = session_options(state->config);
     state->session.hostname = state->config.server.hostname;
@@ -260,9 +280,9 @@ Engine::~Engine() {
     wait();
 }
 
-void Engine::request_stop() {
+void Engine::request_stop(std::int64_t deadline_ns) {
     for (const auto& core : state_->cores)
-        core->request_stop();
+        core->request_stop(deadline_ns);
 }
 
 void Engine::reopen_log() {
@@ -279,6 +299,17 @@ int Engine::cut_off() const {
 
 std::string Engine::status_json() const {
     return state_->status_json();
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Engine::counters() const {
+    auto totals = admin::counter_totals(state_->counter_views());
+    for (auto& one : admin::storage_counters(state_->storage->status()))
+        totals.push_back(std::move(one));
+    return totals;
+}
+
+const std::vector<std::string>& Engine::listening() const {
+    return state_->listeners.addresses();
 }
 
 }  // namespace ringmx::server

@@ -3,11 +3,19 @@
 // finishes, the others get 421, a deadline (server.shutdown_grace) ends it.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "policy/policy.hpp"
+#include "server/plugin_setup.hpp"
 
 namespace ringmx::server {
 
@@ -21,22 +29,40 @@ constexpr int bad_config = 10005;  // values that only a start can check: recipi
 constexpr int storage_failed = 10006;
 }  // namespace start_error
 
+// What a program that embeds the engine brings along (embed/); all of it may be absent.
+struct Parts {
+    // Called once for each core at start, with the policy of the configuration; returns the one to ask.
+    std::function<std::unique_ptr<policy::Policy>(unsigned core, std::unique_ptr<policy::Policy>)> policy;
+    // Loaded in place of what storage.backend, which is `plugin`, names.
+    std::optional<LinkedBackend> backend;
+    // Takes the log's lines in place of log.path; on the log's thread, also before start() returns.
+    std::function<void(std::string_view)> log;
+};
+
 class Engine {
  public:
-    // Blocks until every core listens, or returns why not, with everything undone. One engine per process.
-    static Result<std::unique_ptr<Engine>> start(const config::Config& config);
+    // Blocks until every core listens, or returns why not, with everything undone. There may be several
+    // engines in a process, each with addresses and storage of its own; each counts the process itself in its
+    // memory.
+    static Result<std::unique_ptr<Engine>> start(const config::Config& config, Parts parts = {});
     ~Engine();  // request_stop and wait
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    void request_stop();  // begins the drain; async-signal-safe; any thread
-    void reopen_log();    // after log rotation; async-signal-safe
-    void wait();          // until the drain has ended and every thread is joined
+    // Begins the drain; async-signal-safe; any thread. `deadline_ns` (monotonic) replaces
+    // server.shutdown_grace.
+    void request_stop(std::int64_t deadline_ns = 0);
+    void reopen_log();  // after log rotation; async-signal-safe
+    void wait();        // until the drain has ended and every thread is joined
     // After wait(): 0 when the drain was clean, else the number of connections and messages that its deadline
     // cut off.
     int cut_off() const;
     // Counters as one JSON object. Any thread.
     std::string status_json() const;
+    // The totals of status_json(), by name. Any thread.
+    std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+    // What is bound, in the order of server.listen: "ADDRESS:PORT".
+    const std::vector<std::string>& listening() const;
 
  private:
     struct State;

@@ -26,6 +26,8 @@ struct Address {
     sockaddr_storage storage{};
     socklen_t length = 0;
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+    // Of IPv4 and IPv6 the port stands in the same place.
+    std::uint16_t port() const { return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port); }
 };
 
 Result<Address> resolve(const std::string& text) {
@@ -66,8 +68,10 @@ Result<int> open_one(const Address& address, const std::string& text, bool share
     return fd;
 }
 
-// Binds the address alone and lets go of it: a port that is shared would hide another server on it.
+// Whether anybody listens there already: then there is no binding without sharing. A port that the kernel is
+// to choose is one that nobody has.
 Status check_free(const Address& address, const std::string& text) {
+    if (address.port() == 0) return ok_status();
     for (int attempt = 1;; ++attempt) {
         auto alone = open_one(address, text, false);
         if (alone) {
@@ -92,7 +96,10 @@ Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addres
             auto fd = open_one(*address, text, true);
             if (!fd) return fd.error();
             result.sockets_[core].push_back(*fd);
+            // From here on the other cores share the port that the first one was given.
+            getsockname(*fd, reinterpret_cast<sockaddr*>(&address->storage), &address->length);
         }
+        result.addresses_.push_back(text.substr(0, text.rfind(':') + 1) + std::to_string(address->port()));
     }
     return result;
 }

@@ -15,6 +15,7 @@ class ListenSockets {
     // sockets[core][address]. Fails with start_error::address_in_use if somebody else listens there already:
     // that is tried without SO_REUSEPORT first, because with it two servers would silently share a port.
     // Waits up to two seconds for a port that is still being given up.
+    // Port 0 stands for one that is free, the same on every core.
     static Result<ListenSockets> open(const std::vector<std::string>& addresses, unsigned cores);
     ListenSockets() = default;
     ListenSockets(ListenSockets&&) noexcept = default;
@@ -23,10 +24,13 @@ class ListenSockets {
     ~ListenSockets();
 
     const std::vector<int>& of_core(unsigned core) const { return sockets_[core]; }
+    // What is bound, in the order of open(): "ADDRESS:PORT", an IPv6 address in brackets.
+    const std::vector<std::string>& addresses() const { return addresses_; }
     void close_core(unsigned core);  // from that core's thread, once its accepts have ended
 
  private:
     std::vector<std::vector<int>> sockets_;
+    std::vector<std::string> addresses_;
 };
 
 }  // namespace ringmx::server

@@ -1,5 +1,7 @@
 #include "server/plugin_setup.hpp"
 
+#include <utility>
+
 #include "storage/plugin/library.hpp"
 
 namespace ringmx::server {
@@ -29,22 +31,31 @@ Result<std::unique_ptr<PluginSetup>> PluginSetup::load(const config::StorageConf
               {{"backend", (*backend)->name},
                {"version", (*backend)->version == nullptr ? "" : (*backend)->version},
                {"path", path}});
-    return std::unique_ptr<PluginSetup>(new PluginSetup(config, **backend, log));
+    return std::unique_ptr<PluginSetup>(new PluginSetup(config, {*backend}, log));
 }
 
-PluginSetup::PluginSetup(const config::StorageConfig& config, const ringmx_backend& backend, admin::Log& log)
+Result<std::unique_ptr<PluginSetup>> PluginSetup::link(const config::StorageConfig& config,
+                                                       const LinkedBackend& linked, admin::Log& log) {
+    if (Status good = plugin::check(linked.backend, "the program's storage backend"); !good)
+        return good.error();
+    return std::unique_ptr<PluginSetup>(new PluginSetup(config, linked, log));
+}
+
+PluginSetup::PluginSetup(const config::StorageConfig& config, LinkedBackend linked, admin::Log& log)
     : config_(config),
-      backend_(backend),
+      linked_(std::move(linked)),
       services_(std::make_shared<PluginLog>(log)),
       totals_(std::make_shared<plugin::Totals>()) {}
 
 Result<std::unique_ptr<storage::Backend>> PluginSetup::open(ring::Ring& ring,
                                                             storage::StoreSink& sink) const {
     plugin::PluginOptions options;
-    options.options = config::plugin_options(config_);
+    options.options = linked_.options;
+    const auto& configured = config::plugin_options(config_);
+    options.options.insert(options.options.end(), configured.begin(), configured.end());
     options.services = services_;
     options.totals = totals_;
-    return plugin::open_plugin(backend_, std::move(options), ring, sink);
+    return plugin::open_plugin(*linked_.backend, std::move(options), ring, sink);
 }
 
 void PluginSetup::fill(admin::StorageStatus& status) const {
@@ -52,7 +63,7 @@ void PluginSetup::fill(admin::StorageStatus& status) const {
     status.plugin = admin::PluginCounters{sum.submitted, sum.stored,    sum.retried,
                                           sum.rejected,  sum.in_flight, sum.false_completions};
     for (const auto& [name, value] : totals_->own())
-        status.own.emplace_back(std::string(backend_.name) + "." + name, value);
+        status.own.emplace_back(std::string(linked_.backend->name) + "." + name, value);
 }
 
 }  // namespace ringmx::server

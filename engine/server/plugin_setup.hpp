@@ -27,8 +27,17 @@ class PluginLog final : public storage::plugin::Services {
     admin::Log* log_;
 };
 
+// A backend that is part of the program.
+struct LinkedBackend {
+    const ringmx_backend* backend = nullptr;  // stays until the process ends
+    storage::plugin::OptionList options{};    // before those of the configuration
+};
+
 class PluginSetup {
  public:
+    // In place of load().
+    static Result<std::unique_ptr<PluginSetup>> link(const config::StorageConfig& config,
+                                                     const LinkedBackend& linked, admin::Log& log);
     // Loads what config.backend names. `config` outlives the object.
     static Result<std::unique_ptr<PluginSetup>> load(const config::StorageConfig& config, admin::Log& log);
 
@@ -40,10 +49,10 @@ class PluginSetup {
     void close() { services_->close(); }
 
  private:
-    PluginSetup(const config::StorageConfig& config, const ringmx_backend& backend, admin::Log& log);
+    PluginSetup(const config::StorageConfig& config, LinkedBackend linked, admin::Log& log);
 
     const config::StorageConfig& config_;
-    const ringmx_backend& backend_;
+    const LinkedBackend linked_;
     std::shared_ptr<PluginLog> services_;
     std::shared_ptr<storage::plugin::Totals> totals_;
 };

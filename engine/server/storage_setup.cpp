@@ -1,5 +1,6 @@
 #include "server/storage_setup.hpp"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -49,13 +50,13 @@ class ConfiguredStorage final : public StorageSetup {
     ConfiguredStorage(const config::Config& config, unsigned cores)
         : config_(config.storage), hostname_(config.server.hostname), cores_(cores) {}
 
-    Status open(admin::Log& log);
+    Status open(admin::Log& log, const LinkedBackend* linked);
     Result<CoreStorage> make_host(unsigned core, ring::Ring& ring, storage::StoreSink& sink) override;
     void stop() override;
     bool behind_workers() const override { return !workers_.empty(); }
     std::string_view name() const override;
     storage::Durability durability() const override;
-    std::string status_json() const override;
+    admin::StorageStatus status() const override;
 
  private:
     Status open_spool(unsigned shards, admin::Log& log);
@@ -69,16 +70,18 @@ class ConfiguredStorage final : public StorageSetup {
     std::unique_ptr<spool::Spool> spool_;
     std::unique_ptr<PluginSetup> plugin_;
     std::vector<std::unique_ptr<storage::StorageWorker>> workers_;
+    std::optional<storage::BackendTraits> traits_;  // of what the workers have opened
 };
 
-Status ConfiguredStorage::open(admin::Log& log) {
+Status ConfiguredStorage::open(admin::Log& log, const LinkedBackend* linked) {
     const bool behind = wants_workers(config_);
     const unsigned hosts = behind ? config_.workers : cores_;
     if (config_.backend == config::StorageBackend::spool) {
         if (Status status = open_spool(hosts, log); !status) return status;
     }
     if (config::is_plugin(config_.backend)) {
-        auto loaded = PluginSetup::load(config_, log);
+        auto loaded =
+            linked != nullptr ? PluginSetup::link(config_, *linked, log) : PluginSetup::load(config_, log);
         if (!loaded) return Error{start_error::storage_failed, loaded.error().message};
         plugin_ = std::move(*loaded);
     }
@@ -92,6 +95,7 @@ Status ConfiguredStorage::open(admin::Log& log) {
         if (!worker) return Error{start_error::storage_failed, worker.error().message};
         workers_.push_back(std::move(*worker));
     }
+    if (!workers_.empty()) traits_ = workers_.front()->traits();
     return check_durability();
 }
 
@@ -107,18 +111,18 @@ Status ConfiguredStorage::check_durability() const {
 }
 
 std::string_view ConfiguredStorage::name() const {
-    return workers_.empty() ? config::to_string(config_.backend) : workers_.front()->traits().name;
+    return traits_ ? traits_->name : config::to_string(config_.backend);
 }
 
 storage::Durability ConfiguredStorage::durability() const {
-    if (workers_.empty()) return static_cast<storage::Durability>(config::durability_given(config_.backend));
-    return workers_.front()->traits().durability;
+    return traits_ ? traits_->durability
+                   : static_cast<storage::Durability>(config::durability_given(config_.backend));
 }
 
-std::string ConfiguredStorage::status_json() const {
-    admin::StorageStatus status{name(), storage::to_string(durability())};
+admin::StorageStatus ConfiguredStorage::status() const {
+    admin::StorageStatus status{.backend = name(), .durability = storage::to_string(durability())};
     if (plugin_ != nullptr) plugin_->fill(status);
-    return admin::storage_json(status);
+    return status;
 }
 
 Status ConfiguredStorage::open_spool(unsigned shards, admin::Log& log) {
@@ -195,9 +199,9 @@ void ConfiguredStorage::stop() {
 }  // namespace
 
 Result<std::unique_ptr<StorageSetup>> StorageSetup::open(const config::Config& config, unsigned cores,
-                                                         admin::Log& log) {
+                                                         admin::Log& log, const LinkedBackend* linked) {
     auto setup = std::make_unique<ConfiguredStorage>(config, cores);
-    if (Status status = setup->open(log); !status) {
+    if (Status status = setup->open(log, linked); !status) {
         setup->stop();
         return status.error();
     }

@@ -7,9 +7,11 @@
 #include <string_view>
 
 #include "admin/log.hpp"
+#include "admin/storage_counters.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "ring/ring.hpp"
+#include "server/plugin_setup.hpp"
 #include "storage/host.hpp"
 
 namespace ringmx::server {
@@ -25,9 +27,9 @@ class StorageSetup {
     virtual ~StorageSetup() = default;
 
     // Opens and locks what is shared, recovers what an earlier run left, starts the workers. Blocks. Errors
-    // carry start_error codes.
+    // carry start_error codes. `linked`, if any, is the plugin of a configuration whose backend is one.
     static Result<std::unique_ptr<StorageSetup>> open(const config::Config& config, unsigned cores,
-                                                      admin::Log& log);
+                                                      admin::Log& log, const LinkedBackend* linked = nullptr);
 
     // On the thread of core `core`, with its ring and its sink, at most once for each core.
     virtual Result<CoreStorage> make_host(unsigned core, ring::Ring& ring, storage::StoreSink& sink) = 0;
@@ -37,8 +39,8 @@ class StorageSetup {
     // The backend as it was opened: a plugin says only then what it gives.
     virtual std::string_view name() const = 0;
     virtual storage::Durability durability() const = 0;
-    // One JSON object with the counters that belong to no core. Any thread, until stop().
-    virtual std::string status_json() const = 0;
+    // With the counters that belong to no core. Any thread; also after stop().
+    virtual admin::StorageStatus status() const = 0;
 };
 
 }  // namespace ringmx::server
