@@ -4,7 +4,8 @@
 // checked against what was submitted, so that a second one, one for nothing, or one after close() is counted
 // and logged and does nothing.
 //
-// All functions are for the owner's thread; completions come from any thread, without a lock.
+// Functions are for the owner's thread, where they do not say "any thread"; completions come from any thread,
+// without a lock.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/limits.hpp"
 #include "base/message_id.hpp"
 #include "base/result.hpp"
 #include "ringmx/backend.h"
@@ -36,15 +38,15 @@ class Services {
 // A message to be submitted. What the views see is valid and constant until it is completed.
 struct Submission {
     MessageId id;
-    Bytes envelope;                // message/envelope.hpp
-    std::span<const Bytes> spans;  // trace header and mail data
+    Bytes envelope;                // message/envelope.hpp; a malformed one is completed as reject
+    std::span<const Bytes> spans;  // trace header and mail data; the list itself only during submit()
     std::uint64_t cookie = 0;      // the owner's, given back with the completion
 };
 
 struct Completion {
     std::uint64_t cookie = 0;
     StoreStatus status = StoreStatus::retry;  // stored, retry or reject
-    std::string text;                         // at most 200 octets
+    std::string text;                         // at most limits::completion_text_octets_max octets
 };
 
 struct InstanceCounters {
@@ -53,19 +55,24 @@ struct InstanceCounters {
     std::uint64_t retried = 0;
     std::uint64_t rejected = 0;
     std::uint64_t in_flight = 0;
-    std::uint64_t false_completions = 0;  // second ones, and those for nothing
+    std::uint64_t false_completions = 0;  // second ones, those for nothing, those after close()
 };
 
 struct InstanceOptions {
-    OptionList options;
-    std::uint32_t in_flight_max = 4096;  // submit() refuses more
-    // Called from any thread after a completion, at most once until take() has been called again.
-    std::function<void()> wake;
+    OptionList options{};
+    std::uint32_t in_flight_max = limits::plugin_in_flight_max;  // submit() refuses more
+    // Called from any thread after a completion, at most once until take() has been called again. May be
+    // empty.
+    std::function<void()> wake{};
+    // Whether wake() is called for what is completed within submit(), flush() and tick(), too. An owner that
+    // calls take() after each of them saves itself the wake-up.
+    bool wake_within_calls = true;
 };
 
 class Instance {
  public:
-    // `backend` has been checked by load() (library.hpp) and stays loaded. Blocks while the plugin opens.
+    // `backend` has been checked by load() (library.hpp) and stays loaded. Blocks while the plugin opens; if
+    // it crashes in there, the process ends (crash_guard.hpp). `services` outlives the instance.
     static Result<std::unique_ptr<Instance>> open(const ringmx_backend& backend, InstanceOptions options,
                                                   Services& services);
     ~Instance();  // close()
@@ -77,17 +84,19 @@ class Instance {
     std::uint32_t in_flight() const;
     std::uint32_t in_flight_max() const;  // the lesser of the owner's and the plugin's own
 
-    // Submits a batch; returns how many were taken: fewer when in_flight_max() is reached.
+    // Submits a batch; returns how many were taken: fewer when in_flight_max() is reached, none after
+    // close().
     std::size_t submit(std::span<const Submission> batch);
     void flush();
     void tick();
-    // Passes on what was completed since the last call, oldest first.
+    // Passes on what was completed since the last call, oldest first. `each` may call submit().
     void take(const std::function<void(const Completion&)>& each);
     // Closes the plugin's instance; what it has not completed is then taken as retry. Idempotent. May block.
     void close();
 
+    // Any thread.
     InstanceCounters counters() const;
-    // The plugin's own counters, by name.
+    // The plugin's own counters, by name, in the order in which it made them. Any thread.
     std::vector<std::pair<std::string, std::uint64_t>> plugin_counters() const;
 
  private:
