@@ -37,12 +37,25 @@ void check_durability(const Config& config, std::vector<Finding>& findings) {
                                                   " gives, which is " + quote(to_string(given))});
 }
 
+void check_plugin(const StorageConfig& config, std::vector<Finding>& findings) {
+    if (!is_plugin(config.backend)) return;
+    if (config.backend == StorageBackend::plugin && config.plugin.path.empty()) {
+        findings.push_back({"storage.backend", "\"plugin\" needs storage.plugin.path, the shared object"});
+    }
+    if (config.host == StorageHost::core) {
+        findings.push_back(
+            {"storage.host", "\"core\" is not for backend " + quote(to_string(config.backend)) +
+                                 ": a plugin runs on workers; leave it out or give \"worker\""});
+    }
+}
+
 }  // namespace
 
 std::vector<Finding> cross_check(const Config& config) {
     std::vector<Finding> findings;
     check_memory(config, findings);
     check_durability(config, findings);
+    check_plugin(config.storage, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",
@@ -86,8 +99,33 @@ DurabilityLevel durability_given(StorageBackend backend) {
             return DurabilityLevel::machine;
         case StorageBackend::discard:
             return DurabilityLevel::none;
+        case StorageBackend::plugin:
+        case StorageBackend::lmtp:
+        case StorageBackend::http:
+        case StorageBackend::jetstream:
+        case StorageBackend::kafka:
+            return DurabilityLevel::replicated;
     }
     return DurabilityLevel::none;
+}
+
+bool is_plugin(StorageBackend backend) {
+    return backend >= StorageBackend::plugin;
+}
+
+const OptionList& plugin_options(const StorageConfig& config) {
+    switch (config.backend) {
+        case StorageBackend::lmtp:
+            return config.lmtp;
+        case StorageBackend::http:
+            return config.http;
+        case StorageBackend::jetstream:
+            return config.jetstream;
+        case StorageBackend::kafka:
+            return config.kafka;
+        default:
+            return config.plugin.options;
+    }
 }
 
 std::string_view to_string(StorageBackend backend) {

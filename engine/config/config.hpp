@@ -5,8 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "base/peer.hpp"
 #include "base/result.hpp"
 
@@ -19,7 +21,8 @@ constexpr std::uint64_t kMemoryProcessBytesMin = std::uint64_t{20} << 20;
 constexpr std::uint64_t kMemoryPerCoreBytesMin = std::uint64_t{28} << 20;
 
 enum class BareNewlineMode : std::uint8_t { normalize, reject, accept };
-enum class StorageBackend : std::uint8_t { spool, maildir, discard };
+// From `plugin` on they are plugins: the one that the configuration names, and those that come with ringmx.
+enum class StorageBackend : std::uint8_t { spool, maildir, discard, plugin, lmtp, http, jetstream, kafka };
 enum class StorageHost : std::uint8_t { automatic, core, worker };
 enum class DurabilityLevel : std::uint8_t { none, process, machine, replicated };
 enum class LogTransactions : std::uint8_t { all, errors, none };
@@ -77,6 +80,14 @@ struct MaildirConfig {
     std::uint64_t min_free_bytes = 256u << 20;
 };
 
+// A free table, for a plugin: names with their values as text; an array is its name several times, in order.
+using OptionList = std::vector<std::pair<std::string, std::string>>;
+
+struct PluginConfig {
+    std::string path;  // of the shared object
+    OptionList options;
+};
+
 struct StorageConfig {
     StorageBackend backend = StorageBackend::spool;
     DurabilityLevel durability =
@@ -84,8 +95,12 @@ struct StorageConfig {
     bool durability_set = false;
     StorageHost host = StorageHost::automatic;
     std::uint32_t workers = 1;  // storage workers, for host = "worker"
+    std::uint32_t queue =
+        limits::store_queue_entries;  // messages of a core at a worker before new mail gets 452
     SpoolConfig spool;
     MaildirConfig maildir;
+    PluginConfig plugin;
+    OptionList lmtp, http, jetstream, kafka;  // each backend's own
 };
 
 struct LogConfig {
@@ -117,8 +132,11 @@ std::vector<std::string> warnings(const Config& config);
 
 // The cores that this configuration means: server.cores, or the CPUs that the process may run on.
 std::uint32_t cores_in_use(const Config& config);
-// What a 250 of the configured backend means, at best.
+// What a 250 of the configured backend means, at best: a plugin says it only when it is opened.
 DurabilityLevel durability_given(StorageBackend backend);
+// Whether it is a plugin, and the options that the configuration has for it.
+bool is_plugin(StorageBackend backend);
+const OptionList& plugin_options(const StorageConfig& config);
 std::string_view to_string(StorageBackend backend);
 std::string_view to_string(DurabilityLevel level);
 

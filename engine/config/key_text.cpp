@@ -13,6 +13,23 @@ std::string quote(std::string_view text) {
     return std::string("\"").append(text).append("\"");
 }
 
+// Any text as a TOML string: what a plugin's option holds is anybody's guess.
+std::string basic_string(std::string_view text) {
+    constexpr char digits[] = "0123456789abcdef";
+    std::string out = "\"";
+    for (const char c : text) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out.append({'\\', c});
+        } else if (octet < 0x20 || octet == 0x7f) {
+            out.append("\\u00").append({digits[octet >> 4], digits[octet & 15]});
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
 std::string number_text(const Key& key, std::uint64_t number) {
     switch (key.type) {
         case KeyType::size:
@@ -71,6 +88,22 @@ struct ValueText {
         }
         return text + "]";
     }
+    // As strings, whatever they were: the same to a plugin. Entries of one name become an array again.
+    std::string operator()(const OptionList* list) const {
+        std::string text = "{";
+        for (auto at = list->begin(); at != list->end();) {
+            const auto last =
+                std::find_if(at, list->end(), [&](const auto& o) { return o.first != at->first; });
+            text += (text.size() > 1 ? ", " : " ") + basic_string(at->first) + " = ";
+            const bool array = last - at > 1;
+            if (array) text += "[";
+            for (auto element = at; element != last; ++element)
+                text += (element == at ? "" : ", ") + basic_string(element->second);
+            if (array) text += "]";
+            at = last;
+        }
+        return text + (text.size() > 1 ? " }" : "}");
+    }
 };
 
 std::string_view type_name(KeyType type) {
@@ -95,6 +128,8 @@ std::string_view type_name(KeyType type) {
             return "array of domains";
         case KeyType::exceptions:
             return "array of tables";
+        case KeyType::options:
+            return "table";
     }
     return "";
 }
@@ -128,6 +163,8 @@ std::string limits_text(const Key& key) {
             return "each at most 255 octets";
         case KeyType::exceptions:
             return "`network` in CIDR notation, `mode` as in `bare_newline`";
+        case KeyType::options:
+            return "strings, numbers, booleans and arrays of them";
     }
     return "";
 }
@@ -158,6 +195,8 @@ std::string describe_allowed(const Key& key) {
             return "an array of domain names, such as [\"example.com\"]";
         case KeyType::exceptions:
             return "an array of tables, such as [{ network = \"192.0.2.0/24\", mode = \"accept\" }]";
+        case KeyType::options:
+            return "a table of strings, numbers, booleans and arrays of them";
     }
     return "";
 }

@@ -9,7 +9,8 @@ namespace ringmx::config {
 namespace {
 
 constexpr std::string_view kBareNewlineModes[] = {"normalize", "reject", "accept"};
-constexpr std::string_view kBackends[] = {"spool", "maildir", "discard"};
+constexpr std::string_view kBackends[] = {"spool", "maildir", "discard",   "plugin",
+                                          "lmtp",  "http",    "jetstream", "kafka"};
 constexpr std::string_view kHosts[] = {"auto", "core", "worker"};
 constexpr std::string_view kDurabilities[] = {"none", "process", "machine", "replicated"};
 constexpr std::string_view kLogTransactions[] = {"all", "errors", "none"};
@@ -212,7 +213,8 @@ constexpr Key kKeys[] = {
      .choices = kBackends,
      .since = "0.1.0",
      .description =
-         "Where messages are kept: in the spool, in a Maildir, or nowhere at all (for measurements)."},
+         "Where messages are kept: in the spool, in a Maildir, or nowhere at all (`discard`, for "
+         "measurements); or who keeps them: a plugin, yours (`plugin`) or one that comes with ringmx."},
     {.name = "storage.durability",
      .type = KeyType::choice,
      .field = [](Config& c) -> Field { return choice(c.storage.durability); },
@@ -222,7 +224,7 @@ constexpr Key kKeys[] = {
      .description =
          "The least that a 250 must mean: nothing, or that the message survives the end of the process, a "
          "power cut, the loss of the machine. A backend that gives less is an error. The spool and the "
-         "Maildir give `machine`, discard gives `none`."},
+         "Maildir give `machine`, discard gives `none`; a plugin says what it gives when it is opened."},
     {.name = "storage.host",
      .type = KeyType::choice,
      .field = [](Config& c) -> Field { return choice(c.storage.host); },
@@ -236,7 +238,17 @@ constexpr Key kKeys[] = {
      .least = 1,
      .most = kCoresMax,
      .since = "0.1.0",
-     .description = "How many worker threads serve storage when it runs on workers."},
+     .description = "How many worker threads serve storage when it runs on workers; a plugin has as many "
+                    "instances."},
+    {.name = "storage.queue",
+     .type = KeyType::count,
+     .field = [](Config& c) -> Field { return &c.storage.queue; },
+     .least = 1,
+     .most = limits::store_queue_entries,
+     .since = "0.2.0",
+     .description =
+         "How many messages of a core may be at a storage worker; while there are so many, new mail "
+         "is refused with 452 4.3.1."},
 
     {.name = "storage.spool.path",
      .type = KeyType::path,
@@ -280,6 +292,40 @@ constexpr Key kKeys[] = {
      .description =
          "With less free space than this on the Maildir's file system, mail is refused with 452 4.3.1."},
 
+    {.name = "storage.plugin.path",
+     .type = KeyType::path,
+     .field = [](Config& c) -> Field { return &c.storage.plugin.path; },
+     .word = "none",
+     .since = "0.2.0",
+     .description = "The plugin of `backend = \"plugin\"`: a shared object with the interface of "
+                    "`ringmx/backend.h` (docs/plugins.md)."},
+    {.name = "storage.plugin.options",
+     .type = KeyType::options,
+     .field = [](Config& c) -> Field { return &c.storage.plugin.options; },
+     .since = "0.2.0",
+     .description = "What that plugin is opened with; which names it knows is for the plugin to say."},
+
+    {.name = "storage.lmtp",
+     .type = KeyType::options,
+     .field = [](Config& c) -> Field { return &c.storage.lmtp; },
+     .since = "0.2.0",
+     .description = "The options of `backend = \"lmtp\"`."},
+    {.name = "storage.http",
+     .type = KeyType::options,
+     .field = [](Config& c) -> Field { return &c.storage.http; },
+     .since = "0.2.0",
+     .description = "The options of `backend = \"http\"`."},
+    {.name = "storage.jetstream",
+     .type = KeyType::options,
+     .field = [](Config& c) -> Field { return &c.storage.jetstream; },
+     .since = "0.2.0",
+     .description = "The options of `backend = \"jetstream\"`."},
+    {.name = "storage.kafka",
+     .type = KeyType::options,
+     .field = [](Config& c) -> Field { return &c.storage.kafka; },
+     .since = "0.2.0",
+     .description = "The options of `backend = \"kafka\"`."},
+
     {.name = "log.transactions",
      .type = KeyType::choice,
      .field = [](Config& c) -> Field { return choice(c.log.transactions); },
@@ -302,8 +348,9 @@ constexpr Key kKeys[] = {
          "The Unix socket on which the server answers `ringmxctl status`; only its owner may use it."},
 };
 
-constexpr std::string_view kSections[] = {"server",        "accept",          "smtp", "timeouts", "storage",
-                                          "storage.spool", "storage.maildir", "log",  "admin"};
+constexpr std::string_view kSections[] = {
+    "server",        "accept",          "smtp",           "timeouts", "storage",
+    "storage.spool", "storage.maildir", "storage.plugin", "log",      "admin"};
 
 }  // namespace
 

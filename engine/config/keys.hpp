@@ -25,6 +25,7 @@ enum class KeyType : std::uint8_t {
     endpoints,   // an array of "ADDRESS:PORT"
     domains,     // an array of domain names
     exceptions,  // an array of { network = "...", mode = "..." }
+    options,     // a table that somebody else understands: strings, numbers, booleans and arrays of them
 };
 
 // A configuration field of an enumeration, seen as the position of its value in the key's `choices`.
@@ -33,7 +34,7 @@ struct ChoiceField {
 };
 
 using Field = std::variant<std::string*, bool*, std::uint32_t*, std::uint64_t*, ChoiceField,
-                           std::vector<std::string>*, std::vector<BareNewlineException>*>;
+                           std::vector<std::string>*, std::vector<BareNewlineException>*, OptionList*>;
 
 struct Key {
     std::string_view name;  // "section.key"

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <exception>
 #include <map>
+#include <optional>
+#include <tuple>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,6 +40,7 @@ class Loader {
     void set(const Key& key, const toml::node& node, std::uint32_t line);
     Value value_of(const Key& key, const toml::node& node, std::uint32_t line);
     Value exceptions_of(const Key& key, const toml::array& array);
+    Value options_of(const Key& key, const toml::table& table);
     void complete();
     void error(std::uint32_t line, const std::string& text) { errors_.emplace(line, text); }
     std::string report() const;
@@ -50,6 +54,19 @@ class Loader {
 
 std::uint32_t line_of(const toml::node& node) {
     return node.source().begin.line;
+}
+
+// A string, number or boolean as a plugin gets it.
+std::optional<std::string> option_text(const toml::node& node) {
+    if (auto text = node.value_exact<std::string>()) return text;
+    if (const auto flag = node.value_exact<bool>()) return *flag ? "true" : "false";
+    if (const auto integer = node.value_exact<std::int64_t>()) return std::to_string(*integer);
+    if (const auto real = node.value_exact<double>()) {
+        std::array<char, 32> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), *real);
+        return std::string(digits.data(), end.ptr);
+    }
+    return std::nullopt;
 }
 
 bool is_section(std::string_view name) {
@@ -134,6 +151,7 @@ Value Loader::value_of(const Key& key, const toml::node& node, std::uint32_t lin
     if (const auto flag = node.value_exact<bool>()) return *flag;
     if (const auto integer = node.value_exact<std::int64_t>()) return *integer;
     if (auto text = node.value_exact<std::string>()) return std::move(*text);
+    if (key.type == KeyType::options && node.is_table()) return options_of(key, *node.as_table());
     const toml::array* array = node.as_array();
     if (array == nullptr) return std::monostate{};
     if (key.type == KeyType::exceptions && !array->empty()) return exceptions_of(key, *array);
@@ -169,6 +187,46 @@ Value Loader::exceptions_of(const Key& key, const toml::array& array) {
             (field.str() == "network" ? exception.network : exception.mode) = std::move(*text);
         }
         list.push_back(std::move(exception));
+    }
+    return list;
+}
+
+// A plugin's options, in the order of the file; what is no string, number or boolean is an error.
+Value Loader::options_of(const Key& key, const toml::table& table) {
+    struct Entry {
+        std::uint32_t line;
+        std::uint32_t column;
+        std::string name;
+        const toml::node* node;
+    };
+    std::vector<Entry> entries;  // the table is ordered by name
+    for (auto&& [name, node] : table) {
+        const toml::source_position at = name.source().begin;
+        entries.push_back({at.line, at.column, std::string(name.str()), &node});
+    }
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+        return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+    });
+    OptionList list;
+    for (const Entry& entry : entries) {
+        const auto add = [&](const toml::node& node) {
+            const auto text = option_text(node);
+            const bool good = text && text->find('\0') == std::string::npos;
+            if (good) {
+                list.emplace_back(entry.name, *text);
+            } else {
+                error(std::max(entry.line, line_of(node)),
+                      std::string(key.name) + "." + entry.name +
+                          " is to be a string, a number, a boolean or an "
+                          "array of them");
+            }
+        };
+        if (const toml::array* array = entry.node->as_array()) {
+            for (const toml::node& element : *array)
+                add(element);
+        } else {
+            add(*entry.node);
+        }
     }
     return list;
 }

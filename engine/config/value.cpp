@@ -33,6 +33,7 @@ struct GivenText {
         return value.empty() ? "an empty array" : "an array of strings";
     }
     std::string operator()(const std::vector<ExceptionText>&) const { return "an array of tables"; }
+    std::string operator()(const OptionList&) const { return "a table"; }
 };
 
 std::string given(const Value& value) {
@@ -136,6 +137,13 @@ Problem set_exceptions(const Key& key, const Value& value, Config& config) {
     return std::nullopt;
 }
 
+Problem set_options(const Key& key, const Value& value, Config& config) {
+    const auto* list = std::get_if<OptionList>(&value);
+    if (list == nullptr) return not_allowed(key, given(value));
+    *std::get<OptionList*>(key.field(config)) = *list;
+    return std::nullopt;
+}
+
 bool is_label_octet(char c) {
     const auto octet = static_cast<unsigned char>(c);
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -167,6 +175,8 @@ std::optional<std::string> set_value(const Key& key, const Value& value, Config&
             return set_list(key, value, config);
         case KeyType::exceptions:
             return set_exceptions(key, value, config);
+        case KeyType::options:
+            return set_options(key, value, config);
     }
     return "has no type";
 }

@@ -19,7 +19,7 @@ struct ExceptionText {
 
 // A TOML value as far as keys use them; monostate is any other (a float, a date, a mixed array).
 using Value = std::variant<std::monostate, bool, std::int64_t, std::string, std::vector<std::string>,
-                           std::vector<ExceptionText>>;
+                           std::vector<ExceptionText>, OptionList>;
 
 // Sets the field of `key`; or returns what is wrong, naming what is allowed: "\"1KB\" is not allowed; give a
 // size ...".

@@ -43,7 +43,7 @@ struct Message {
     std::int64_t submitted_ns = 0;  // monotonic: handed to storage
     bool orphaned = false;          // its connection is gone: release it when storage gives it back
     std::uint8_t outcome = 0;       // storage's status, between its report and the session's reply
-    std::string_view outcome_text;  // static storage duration
+    std::string_view outcome_text;  // valid until release: static, or in a chunk's unused memory
 
     // Storage's, beside its report that the message is stored: by what, and what that means, if it is not
     // what the host's traits say (a backend of several, storage/delivery/fallback.hpp). Static storage

@@ -325,7 +325,8 @@ void Connection::refuse_message(const Reply& reply) {
 void Connection::on_stored() {
     RMX_ASSERT(question_ == Question::store);
     const auto status = static_cast<storage::StoreStatus>(message_->outcome);
-    char text[MessageId::kTextLength + 16];
+    char text[limits::completion_text_octets_max];  // storage's own goes with the message
+    static_assert(sizeof text >= MessageId::kTextLength + 16);
     Decision decision;
     if (status == storage::StoreStatus::stored) {
         constexpr std::string_view prefix = "stored as ";
@@ -336,7 +337,7 @@ void Connection::on_stored() {
         core_.counters().messages_stored.add(1);
         core_.counters().bytes_stored.add(message_->total_bytes());
     } else {
-        const std::string_view why = message_->outcome_text;
+        const std::string_view why(text, message_->outcome_text.copy(text, sizeof text));
         decision = Decision::reject(status == storage::StoreStatus::full     ? Reply{452, {4, 3, 1}, why}
                                     : status == storage::StoreStatus::reject ? Reply{554, {5, 3, 0}, why}
                                                                              : Reply{451, {4, 3, 0}, why});

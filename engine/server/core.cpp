@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 
 #include <pthread.h>
 #include <sched.h>
@@ -19,6 +20,8 @@ namespace {
 constexpr std::int64_t kTickNs = 250 * kNsPerMs;
 constexpr std::int64_t kAbandonGraceNs =
     10 * kNsPerSecond;  // for storage to give messages back after the deadline
+constexpr std::int64_t kAbandonWaitNs =
+    5 * kNsPerSecond;  // then for a worker to give up what it does not finish
 constexpr unsigned kStorageRounds =
     4;  // replies may bring new messages within one turn; then the next turn serves them
 constexpr std::uint32_t kSpareSlots = 16;
@@ -45,6 +48,15 @@ smtp::BareNewline bare_newline_for(const config::SmtpConfig& smtp, const PeerAdd
         if (exception.network.contains(peer)) return to_smtp(exception.mode);
     }
     return to_smtp(smtp.bare_newline);
+}
+
+// What storage may still touch until the process ends: not freed, and reachable.
+template <typename T>
+void keep_for_ever(std::unique_ptr<T> object) {
+    static std::mutex mutex;
+    static auto* const kept = new std::vector<std::shared_ptr<void>>;
+    const std::lock_guard lock(mutex);
+    kept->emplace_back(std::shared_ptr<T>(std::move(object)));
 }
 
 }  // namespace
@@ -177,13 +189,13 @@ Connection* Core::find(std::uint32_t slot, std::uint32_t generation) {
 }
 
 void Core::release() {
-    if (host_ && backend_ && host_->outstanding() != 0) {
-        // The drain's deadline has passed and the disk still does not answer. What it was given cannot be
+    if (host_ && host_->outstanding() != 0 && !host_->abandon(kAbandonWaitNs)) {
+        // The drain's deadline has passed and storage still does not answer. What it was given cannot be
         // ended in order: it stays as it is, for recovery; the process is about to end.
-        static_cast<void>(host_.release());
-        static_cast<void>(backend_.release());
-        static_cast<void>(messages_.release());
-        static_cast<void>(slabs_.release());
+        keep_for_ever(std::move(host_));
+        keep_for_ever(std::move(backend_));
+        keep_for_ever(std::move(messages_));
+        keep_for_ever(std::move(slabs_));
     }
     host_.reset();
     if (backend_) backend_->close();

@@ -185,8 +185,8 @@ void Engine::State::log_start(const std::string& kernel) {
                 {"cores", std::to_string(budget.cores)},
                 {"connections_per_core", std::to_string(budget.connections_per_core)},
                 {"message_memory_per_core", std::to_string(budget.slab_bytes_per_core)},
-                {"backend", config::to_string(config.storage.backend)},
-                {"durability", config::to_string(config::durability_given(config.storage.backend))},
+                {"backend", storage->name()},
+                {"durability", storage::to_string(storage->durability())},
                 {"storage_host", storage->behind_workers() ? "worker" : "core"},
                 {"kernel", kernel}});
 }
@@ -197,6 +197,7 @@ std::string Engine::State::status_json() const {
         views.push_back(one.get());
     const std::int64_t uptime_s = (read_clock().wall_us - started_wall_us) / kUsPerSecond;
     std::string json = "{\"version\":\"" RINGMX_VERSION "\",\"uptime_s\":" + std::to_string(uptime_s) +
+                       ",\"storage\":" + storage->status_json() +
                        ",\"total\":" + admin::counters_json_total(views) + ",\"cores\":[";
     for (std::size_t i = 0; i < views.size(); ++i) {
         if (i != 0) json += ',';

@@ -3,7 +3,9 @@
 #include <utility>
 #include <vector>
 
+#include "admin/storage_counters.hpp"
 #include "server/engine.hpp"
+#include "server/plugin_setup.hpp"
 #include "storage/core_host.hpp"
 #include "storage/discard.hpp"
 #include "storage/maildir.hpp"
@@ -26,8 +28,15 @@ bool wants_workers(const config::StorageConfig& config) {
             break;
     }
     // The spool and discard never block, and on the core they need no hand-off (docs/benchmarks.md).
-    return config.backend == config::StorageBackend::maildir;
+    return config.backend == config::StorageBackend::maildir || config::is_plugin(config.backend);
 }
+
+static_assert(
+    static_cast<int>(storage::Durability::none) == static_cast<int>(config::DurabilityLevel::none) &&
+    static_cast<int>(storage::Durability::process) == static_cast<int>(config::DurabilityLevel::process) &&
+    static_cast<int>(storage::Durability::machine) == static_cast<int>(config::DurabilityLevel::machine) &&
+    static_cast<int>(storage::Durability::replicated) ==
+        static_cast<int>(config::DurabilityLevel::replicated));
 
 int spool_error_code(int code) {
     if (code == spool::open_error::locked) return start_error::storage_locked;
@@ -44,9 +53,13 @@ class ConfiguredStorage final : public StorageSetup {
     Result<CoreStorage> make_host(unsigned core, ring::Ring& ring, storage::StoreSink& sink) override;
     void stop() override;
     bool behind_workers() const override { return !workers_.empty(); }
+    std::string_view name() const override;
+    storage::Durability durability() const override;
+    std::string status_json() const override;
 
  private:
     Status open_spool(unsigned shards, admin::Log& log);
+    Status check_durability() const;
     Result<std::unique_ptr<storage::Backend>> make_backend(unsigned shard, ring::Ring& ring,
                                                            storage::StoreSink& sink);
 
@@ -54,6 +67,7 @@ class ConfiguredStorage final : public StorageSetup {
     const std::string& hostname_;
     const unsigned cores_;
     std::unique_ptr<spool::Spool> spool_;
+    std::unique_ptr<PluginSetup> plugin_;
     std::vector<std::unique_ptr<storage::StorageWorker>> workers_;
 };
 
@@ -63,8 +77,14 @@ Status ConfiguredStorage::open(admin::Log& log) {
     if (config_.backend == config::StorageBackend::spool) {
         if (Status status = open_spool(hosts, log); !status) return status;
     }
+    if (config::is_plugin(config_.backend)) {
+        auto loaded = PluginSetup::load(config_, log);
+        if (!loaded) return Error{start_error::storage_failed, loaded.error().message};
+        plugin_ = std::move(*loaded);
+    }
     for (unsigned index = 0; behind && index < hosts; ++index) {
         storage::WorkerOptions options;
+        options.outstanding_max = config_.queue;
         auto worker =
             storage::StorageWorker::start(options, [this, index](ring::Ring& ring, storage::StoreSink& sink) {
                 return make_backend(index, ring, sink);
@@ -72,7 +92,33 @@ Status ConfiguredStorage::open(admin::Log& log) {
         if (!worker) return Error{start_error::storage_failed, worker.error().message};
         workers_.push_back(std::move(*worker));
     }
-    return ok_status();
+    return check_durability();
+}
+
+// What a plugin gives is known only now; the others were checked with the configuration.
+Status ConfiguredStorage::check_durability() const {
+    const auto demanded = static_cast<storage::Durability>(config_.durability);
+    if (!config_.durability_set || durability() >= demanded) return ok_status();
+    return Error{start_error::bad_config, "storage.durability: \"" +
+                                              std::string(storage::to_string(demanded)) +
+                                              "\" is more than backend \"" + std::string(name()) +
+                                              "\" gives with these options, which is \"" +
+                                              std::string(storage::to_string(durability())) + "\""};
+}
+
+std::string_view ConfiguredStorage::name() const {
+    return workers_.empty() ? config::to_string(config_.backend) : workers_.front()->traits().name;
+}
+
+storage::Durability ConfiguredStorage::durability() const {
+    if (workers_.empty()) return static_cast<storage::Durability>(config::durability_given(config_.backend));
+    return workers_.front()->traits().durability;
+}
+
+std::string ConfiguredStorage::status_json() const {
+    admin::StorageStatus status{name(), storage::to_string(durability())};
+    if (plugin_ != nullptr) plugin_->fill(status);
+    return admin::storage_json(status);
 }
 
 Status ConfiguredStorage::open_spool(unsigned shards, admin::Log& log) {
@@ -111,6 +157,12 @@ Result<std::unique_ptr<storage::Backend>> ConfiguredStorage::make_backend(unsign
                                          sink);
         case config::StorageBackend::discard:
             break;
+        case config::StorageBackend::plugin:
+        case config::StorageBackend::lmtp:
+        case config::StorageBackend::http:
+        case config::StorageBackend::jetstream:
+        case config::StorageBackend::kafka:
+            return plugin_->open(ring, sink);
     }
     return std::unique_ptr<storage::Backend>(std::make_unique<storage::DiscardBackend>(sink));
 }
@@ -131,9 +183,12 @@ Result<CoreStorage> ConfiguredStorage::make_host(unsigned core, ring::Ring& ring
 }
 
 void ConfiguredStorage::stop() {
+    bool ended = true;
     for (const auto& worker : workers_)
-        worker->stop();
+        ended = worker->stop() && ended;
     workers_.clear();
+    if (plugin_ != nullptr) plugin_->close();
+    if (!ended) static_cast<void>(spool_.release());  // a worker that does not end may still use it
     spool_.reset();
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "admin/log.hpp"
 #include "base/result.hpp"
@@ -33,6 +34,11 @@ class StorageSetup {
     // After every core has released its storage: ends the workers, unlocks.
     virtual void stop() = 0;
     virtual bool behind_workers() const = 0;
+    // The backend as it was opened: a plugin says only then what it gives.
+    virtual std::string_view name() const = 0;
+    virtual storage::Durability durability() const = 0;
+    // One JSON object with the counters that belong to no core. Any thread, until stop().
+    virtual std::string status_json() const = 0;
 };
 
 }  // namespace ringmx::server

@@ -58,7 +58,8 @@ class StoreSink {
  public:
     virtual ~StoreSink() = default;
     virtual void part_done(Message* message, Chunk* chunk, StoreStatus status) = 0;
-    // `text` explains any status but stored and aborted; it has static storage duration.
+    // `text` explains any status but stored and aborted; it has static storage duration, or lies in the
+    // message's chunks and is valid until the message is released.
     virtual void message_done(Message* message, StoreStatus status, std::string_view text) = 0;
 };
 
@@ -92,6 +93,10 @@ class Backend {
     virtual void tick(Now now) = 0;
     // False: new mail should be refused with 452 4.3.1 before its data (disk low, no segment ready).
     virtual bool accepting() const = 0;
+    // The server ends and waits no longer, on a worker: report what is outstanding as retry, and what still
+    // comes. Only for a backend that may be left without an answer; others answer in their own time. May
+    // block for a few seconds. close() follows.
+    virtual void give_up() {}
     // No request is outstanding any more and none will come: sync, close. May block.
     virtual void close() = 0;
     // Requests taken and not yet reported.

@@ -37,6 +37,13 @@ class Host {
     virtual void tick(Now now) = 0;
     virtual bool accepting() const = 0;
     virtual std::uint64_t outstanding() const = 0;
+    // The end, with requests outstanding that nobody waits for any more: asks storage to give them up, and
+    // waits at most `wait_ns` until it has. True: the host may be destroyed. False: storage does not react;
+    // the host and every message that it was given must stay as they are.
+    virtual bool abandon(std::int64_t wait_ns) {
+        static_cast<void>(wait_ns);
+        return outstanding() == 0;
+    }
     virtual HostCounters counters() const = 0;
     // A copy of the backend's counters, at most one tick old.
     virtual BackendCounters backend_counters() const = 0;

@@ -64,12 +64,23 @@ Result<std::unique_ptr<Host>> StorageWorker::attach(ring::Ring& core_ring, Store
     return std::unique_ptr<Host>(new WorkerHost(state_->shared, std::move(link), core_ring, core_sink));
 }
 
-void StorageWorker::stop() {
-    if (state_ == nullptr || !state_->thread.joinable()) return;
+BackendTraits StorageWorker::traits() const {
+    return state_->shared->traits;
+}
+
+bool StorageWorker::stop() {
+    if (state_ == nullptr) return true;
+    const bool stuck = state_->shared->stuck.load(std::memory_order_acquire);
+    if (!state_->thread.joinable()) return !stuck;
     state_->shared->stop.store(true, std::memory_order_release);
     state_->shared->version.fetch_add(1, std::memory_order_acq_rel);
     state_->shared->worker_event.signal();
-    state_->thread.join();
+    if (stuck) {
+        state_->thread.detach();
+    } else {
+        state_->thread.join();
+    }
+    return !stuck;
 }
 
 }  // namespace ringmx::storage

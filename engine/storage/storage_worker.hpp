@@ -26,9 +26,10 @@ struct WorkerOptions {
     std::string name = "ringmx-store";  // of the thread; 15 octets are shown
     ring::RingOptions ring = {.submission_entries = 1024, .completion_entries = 8192, .files_max = 0};
     std::uint32_t queue_entries = limits::store_queue_entries;  // per core and direction; a power of two
-    int pin_to = -1;                                            // CPU; -1: not pinned
-    bool message_ring = true;                                   // KernelFeatures::message_ring
-    std::int64_t tick_ns = kNsPerSecond / 4;                    // between two calls of Backend::tick()
+    std::uint32_t outstanding_max = 0;        // requests of a core at once; 0: queue_entries
+    int pin_to = -1;                          // CPU; -1: not pinned
+    bool message_ring = true;                 // KernelFeatures::message_ring
+    std::int64_t tick_ns = kNsPerSecond / 4;  // between two calls of Backend::tick()
 };
 
 struct WorkerShared;
@@ -44,8 +45,13 @@ class StorageWorker {
     // A host for one core; on that core's thread, with its ring and sink, which outlive the host.
     Result<std::unique_ptr<Host>> attach(ring::Ring& core_ring, StoreSink& core_sink);
 
+    // What its backend is. Any thread.
+    BackendTraits traits() const;
+
     // Finishes every request that was published, closes the backend, ends the thread. Not on a core's thread.
-    void stop();
+    // A worker that a host has abandoned without success is not waited for: its thread goes on until the
+    // process ends, and what its backend uses must stay, too: then the answer is false.
+    bool stop();
 
  private:
     StorageWorker() = default;

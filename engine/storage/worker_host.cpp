@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "base/assert.hpp"
 
@@ -9,6 +11,7 @@ namespace ringmx::storage {
 namespace {
 
 constexpr std::size_t kReportsAtOnce = 64;
+constexpr std::chrono::milliseconds kPause{5};  // between two looks at a worker that is asked to give up
 
 // Makes the link known to the worker, on the first free lane. The worker sees it before the first request,
 // because it looks at the version, too, before it sleeps.
@@ -38,13 +41,15 @@ WorkerHost::WorkerHost(std::shared_ptr<WorkerShared> shared, std::shared_ptr<Wor
 }
 
 WorkerHost::~WorkerHost() {
-    leave();
+    if (ask_to_leave()) link_->left.wait(false, std::memory_order_acquire);
 }
 
-void WorkerHost::leave() {
+// False: the worker has let this core go, or has ended.
+bool WorkerHost::ask_to_leave() {
+    if (link_->left.load(std::memory_order_acquire)) return false;
     {
         const std::lock_guard lock(shared_->mutex);
-        if (shared_->ended) return;
+        if (shared_->ended) return false;
         link_->requests.publish();
         link_->leaving.store(true, std::memory_order_release);
         shared_->version.fetch_add(1, std::memory_order_acq_rel);
@@ -52,11 +57,31 @@ void WorkerHost::leave() {
     // By the eventfd: this core's ring may not be entered any more. It also covers what was published just
     // above.
     shared_->worker_event.signal();
-    link_->left.wait(false, std::memory_order_acquire);
+    return true;
+}
+
+bool WorkerHost::abandon(std::int64_t wait_ns) {
+    shared_->give_up.store(true, std::memory_order_release);
+    if (!ask_to_leave()) return true;
+    const std::int64_t deadline_ns = read_clock().mono_ns + wait_ns;
+    while (!link_->left.load(std::memory_order_acquire)) {
+        if (read_clock().mono_ns >= deadline_ns) {
+            shared_->stuck.store(true, std::memory_order_release);
+            return false;
+        }
+        std::this_thread::sleep_for(kPause);
+    }
+    return true;
+}
+
+std::uint64_t WorkerHost::outstanding_max() const {
+    const std::uint64_t wanted = shared_->options.outstanding_max;
+    const std::uint64_t places = link_->requests.capacity();
+    return wanted == 0 ? places : std::min(wanted, places);
 }
 
 bool WorkerHost::submit(const StoreRequest& request) {
-    if (outstanding() == link_->requests.capacity()) {
+    if (outstanding() >= outstanding_max()) {
         ++queue_full_;
         return false;
     }

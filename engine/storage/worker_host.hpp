@@ -24,13 +24,18 @@ class WorkerHost final : public Host {
     bool prepare_to_sleep() override;
     void woke_up() override;
     void tick(Now) override {}  // the worker has its own
-    bool accepting() const override { return shared_->accepting.load(std::memory_order_relaxed); }
+    // A full queue is no place for more mail: it would cost memory, and wait for long.
+    bool accepting() const override {
+        return outstanding() < outstanding_max() && shared_->accepting.load(std::memory_order_relaxed);
+    }
     std::uint64_t outstanding() const override { return submitted_ - completed_; }
+    bool abandon(std::int64_t wait_ns) override;
     HostCounters counters() const override;
     BackendCounters backend_counters() const override { return shared_->relayed_counters(); }
 
  private:
-    void leave();
+    std::uint64_t outstanding_max() const;
+    bool ask_to_leave();
 
     std::shared_ptr<WorkerShared> shared_;
     std::shared_ptr<WorkerLink> link_;

@@ -61,6 +61,10 @@ void WorkerLoop::look_at_links() {
     if (version != version_) {
         version_ = version;
         stopping_ = shared_->stop.load(std::memory_order_acquire);
+        if (!gave_up_ && shared_->give_up.load(std::memory_order_acquire)) {
+            gave_up_ = true;
+            backend_->give_up();
+        }
         const std::lock_guard lock(shared_->mutex);
         links_.resize(shared_->links.size());
         for (std::size_t lane = 0; lane < links_.size(); ++lane) {

@@ -46,6 +46,7 @@ class WorkerLoop final : public StoreSink {
     std::int64_t next_tick_ns_ = 0;
     bool leaving_ = false;  // some link is
     bool stopping_ = false;
+    bool gave_up_ = false;
 };
 
 }  // namespace ringmx::storage

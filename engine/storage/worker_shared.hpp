@@ -33,6 +33,8 @@ struct WorkerShared {
     bool ended = false;                              // the worker's thread looks at nothing any more
     std::atomic<std::uint64_t> version{0};
     std::atomic<bool> stop{false};
+    std::atomic<bool> give_up{false};  // the cores wait no longer: Backend::give_up()
+    std::atomic<bool> stuck{false};    // it did not help: nobody waits for the worker's thread
 
     // Written by the worker, read by the hosts; at most one tick old.
     std::atomic<bool> accepting{false};

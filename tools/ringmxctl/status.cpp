@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "admin/counters.hpp"
+#include "admin/storage_counters.hpp"
 #include "commands.hpp"
 #include "config/config.hpp"
 #include "status_text.hpp"
@@ -36,7 +37,7 @@ std::string explain(const Error& error) {
 
 ExitCode status(const StatusOptions& options) {
     if (options.describe) {
-        std::fputs(admin::counters_markdown().c_str(), stdout);
+        std::printf("%s\n%s", admin::counters_markdown().c_str(), admin::storage_counters_markdown().c_str());
         return ExitCode::ok;
     }
     const Result<std::string> socket = socket_of(options);

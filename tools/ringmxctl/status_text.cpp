@@ -24,6 +24,21 @@ std::string duration_text(std::uint64_t seconds) {
                        seconds % 60);
 }
 
+// What belongs to storage and to no core; a server that tells nothing of it has none.
+void append_storage(std::string& out, const Json& answer) {
+    const auto storage = answer.find("storage");
+    if (storage == answer.end() || !storage->is_object()) return;
+    const auto counters = storage->find("counters");
+    if (counters == storage->end() || !counters->is_object() || counters->empty()) return;
+    const auto backend = storage->find("backend");
+    const bool named = backend != storage->end() && backend->is_string();
+    out += "\nstorage " + (named ? backend->get<std::string>() : std::string("?")) + "\n";
+    for (const auto& [name, value] : counters->items()) {
+        fmt::format_to(std::back_inserter(out), "{:<{}}{:>{}}\n", name, kNameColumns,
+                       value_text(*counters, name), kValueColumns);
+    }
+}
+
 }  // namespace
 
 Result<std::string> status_table(std::string_view json) {
@@ -53,6 +68,7 @@ Result<std::string> status_table(std::string_view json) {
             fmt::format_to(to, "{:>{}}", value_text(core, name), kValueColumns);
         out += '\n';
     }
+    append_storage(out, answer);
     return out;
 }
 

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/storage_counters.hpp"
+
 namespace ringmx::admin {
 namespace {
 
@@ -60,6 +62,18 @@ TEST(Counters, DocumentationHasTheTable) {
     std::stringstream text;
     text << file.rdbuf();
     EXPECT_NE(text.str().find(counters_markdown()), std::string::npos);
+    EXPECT_NE(text.str().find(storage_counters_markdown()), std::string::npos);
+}
+
+TEST(StorageCounters, AreOneObject) {
+    StorageStatus status{"actor", "machine"};
+    EXPECT_EQ(storage_json(status), R"({"backend":"actor","durability":"machine","counters":{}})");
+    status.plugin = PluginCounters{6, 3, 1, 1, 1, 2};
+    status.own = {{"actor.bytes", 77}};
+    EXPECT_EQ(storage_json(status),
+              R"({"backend":"actor","durability":"machine","counters":{"plugin_submitted":6,)"
+              R"("plugin_stored":3,"plugin_retried":1,"plugin_rejected":1,"plugin_in_flight":1,)"
+              R"("plugin_false_completions":2,"actor.bytes":77}})");
 }
 
 }  // namespace

@@ -17,6 +17,19 @@ TEST(StatusTable, HasOneLineForEachCounterInTheServersOrder) {
               "apple                                      7               7               -\n");
 }
 
+TEST(StatusTable, ShowsTheCountersOfStorageBelow) {
+    const auto table = status_table(
+        R"({"version":"1","uptime_s":0,"storage":{"backend":"actor","counters":{"plugin_stored":5,"actor.bytes":12}},"total":{"apple":7},"cores":[]})");
+    ASSERT_TRUE(table.ok());
+    EXPECT_EQ(*table,
+              "ringmx 1, up 0 d 00:00:00\n\n"
+              "                                       total\n"
+              "apple                                      7\n"
+              "\nstorage actor\n"
+              "plugin_stored                              5\n"
+              "actor.bytes                               12\n");
+}
+
 TEST(StatusTable, WhatIsNoStatusIsAnError) {
     for (const char* text : {"", "null", "{", "[]", "{}", R"({"total":1,"cores":[]})",
                              R"({"total":{},"cores":{}})", R"({"error":"unknown request"})"}) {

@@ -1,0 +1,58 @@
+#include "server/plugin_setup.hpp"
+
+#include "storage/plugin/library.hpp"
+
+namespace ringmx::server {
+
+namespace plugin = storage::plugin;
+
+void PluginLog::log(std::string_view backend, ringmx_log_level level, std::string_view text) {
+    const auto to = level == RINGMX_LOG_ERROR     ? admin::LogLevel::error
+                    : level == RINGMX_LOG_WARNING ? admin::LogLevel::warning
+                                                  : admin::LogLevel::info;
+    const std::lock_guard lock(mutex_);
+    if (log_ != nullptr) log_->event(to, "plugin", text, {{"backend", backend}});
+}
+
+void PluginLog::close() {
+    const std::lock_guard lock(mutex_);
+    log_ = nullptr;
+}
+
+Result<std::unique_ptr<PluginSetup>> PluginSetup::load(const config::StorageConfig& config, admin::Log& log) {
+    const std::string path = config.backend == config::StorageBackend::plugin
+                                 ? config.plugin.path
+                                 : plugin::shipped_path(config::to_string(config.backend));
+    const auto backend = plugin::load(path);
+    if (!backend) return backend.error();
+    log.event(admin::LogLevel::info, "plugin", "loaded",
+              {{"backend", (*backend)->name},
+               {"version", (*backend)->version == nullptr ? "" : (*backend)->version},
+               {"path", path}});
+    return std::unique_ptr<PluginSetup>(new PluginSetup(config, **backend, log));
+}
+
+PluginSetup::PluginSetup(const config::StorageConfig& config, const ringmx_backend& backend, admin::Log& log)
+    : config_(config),
+      backend_(backend),
+      services_(std::make_shared<PluginLog>(log)),
+      totals_(std::make_shared<plugin::Totals>()) {}
+
+Result<std::unique_ptr<storage::Backend>> PluginSetup::open(ring::Ring& ring,
+                                                            storage::StoreSink& sink) const {
+    plugin::PluginOptions options;
+    options.options = config::plugin_options(config_);
+    options.services = services_;
+    options.totals = totals_;
+    return plugin::open_plugin(backend_, std::move(options), ring, sink);
+}
+
+void PluginSetup::fill(admin::StorageStatus& status) const {
+    const plugin::InstanceCounters sum = totals_->counters();
+    status.plugin = admin::PluginCounters{sum.submitted, sum.stored,    sum.retried,
+                                          sum.rejected,  sum.in_flight, sum.false_completions};
+    for (const auto& [name, value] : totals_->own())
+        status.own.emplace_back(std::string(backend_.name) + "." + name, value);
+}
+
+}  // namespace ringmx::server
