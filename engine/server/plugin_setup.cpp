@@ -20,9 +20,10 @@ void PluginLog::close() {
 }
 
 Result<std::unique_ptr<PluginSetup>> PluginSetup::load(const config::StorageConfig& config, admin::Log& log) {
-    const std::string path = config.backend == config::StorageBackend::plugin
+    const config::StorageBackend used = config::plugin_used(config).value_or(config::StorageBackend::plugin);
+    const std::string path = used == config::StorageBackend::plugin
                                  ? config.plugin.path
-                                 : plugin::shipped_path(config::to_string(config.backend));
+                                 : plugin::shipped_path(config::to_string(used));
     const auto backend = plugin::load(path);
     if (!backend) return backend.error();
     log.event(admin::LogLevel::info, "plugin", "loaded",
@@ -45,6 +46,18 @@ Result<std::unique_ptr<storage::Backend>> PluginSetup::open(ring::Ring& ring,
     options.services = services_;
     options.totals = totals_;
     return plugin::open_plugin(backend_, std::move(options), ring, sink);
+}
+
+Result<std::unique_ptr<storage::delivery::Target>> PluginSetup::open_target(
+    std::uint32_t in_flight_max, std::function<void()> wake) const {
+    plugin::InstanceOptions options;
+    options.options = config::plugin_options(config_);
+    options.in_flight_max = in_flight_max;
+    options.wake = std::move(wake);
+    options.wake_within_calls = false;  // a drain and a fallback take answers after each of their calls
+    auto opened = plugin::Instance::open(backend_, std::move(options), *services_);
+    if (!opened) return opened.error();
+    return storage::delivery::make_target(std::move(*opened), totals_, services_);
 }
 
 void PluginSetup::fill(admin::StorageStatus& status) const {

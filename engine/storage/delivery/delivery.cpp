@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <future>
+#include <chrono>
 #include <utility>
 
 #include <poll.h>
@@ -72,6 +72,7 @@ void Delivery::run() {
         event_.drain();
     }
     drain_->close(read_clock());
+    ended_.set_value();
 }
 
 bool Delivery::anything_new() const {
@@ -79,11 +80,18 @@ bool Delivery::anything_new() const {
            stored() != stored_seen_.load(std::memory_order_relaxed);
 }
 
-void Delivery::stop() {
-    if (!thread_.joinable()) return;
+bool Delivery::stop(std::int64_t wait_ns) {
+    if (!thread_.joinable()) return true;
     stop_.store(true, std::memory_order_release);
     event_.signal();
-    thread_.join();
+    constexpr std::int64_t long_ns = std::int64_t{1000} * 86400 * kNsPerSecond;
+    const auto wait = std::chrono::nanoseconds(std::min(wait_ns, long_ns));
+    if (ended_.get_future().wait_for(wait) == std::future_status::ready) {
+        thread_.join();
+        return true;
+    }
+    thread_.detach();
+    return false;
 }
 
 Delivery::Source& Delivery::add_source() {

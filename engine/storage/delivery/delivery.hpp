@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -46,14 +47,15 @@ class Delivery {
     // `backlog`: messages in the spool, not acknowledged, before anything is added to it.
     Delivery(const DrainOptions& options, MakeTarget make_target, LateAnswers* late, Observer& observer,
              std::uint64_t backlog);
-    ~Delivery();  // stop()
+    ~Delivery();  // waits for the thread
     Delivery(const Delivery&) = delete;
     Delivery& operator=(const Delivery&) = delete;
 
     // Starts the thread and opens the target on it; the error of either.
     Status start();
-    // Ends the thread: closes the target, acknowledges what was delivered.
-    void stop();
+    // Ends the thread: closes the target, acknowledges what was delivered. False: the target does not let it
+    // end within `wait_ns`; then this object, the spool and the observer must stay until the process ends.
+    bool stop(std::int64_t wait_ns = INT64_MAX);
     // Valid as long as this object. Any thread.
     Source& add_source();
     Durability durability() const { return durability_; }  // of the target, after start()
@@ -80,6 +82,7 @@ class Delivery {
     std::deque<Source> sources_;
     std::unique_ptr<Target> target_;
     std::unique_ptr<Drain> drain_;
+    std::promise<void> ended_;
     std::thread thread_;
 };
 

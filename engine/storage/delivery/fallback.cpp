@@ -265,6 +265,12 @@ void FallbackBackend::report(Message& message, StoreStatus status, std::string_v
 // --- the end
 // ----------------------------------------------------------------------------------------------------------
 
+// What the target has not answered goes to the spool, which answers in its own time.
+void FallbackBackend::give_up() {
+    target_->close();
+    flush();
+}
+
 void FallbackBackend::close() {
     RMX_ASSERT(outstanding_ == 0);
     target_->close();

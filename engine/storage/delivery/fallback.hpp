@@ -68,6 +68,7 @@ class FallbackBackend final : public Backend, private StoreSink {
     void flush() override;
     void tick(Now now) override;
     bool accepting() const override { return breaker_.closed() || spool_->accepting(); }
+    void give_up() override;
     void close() override;
     std::uint64_t outstanding() const override { return outstanding_; }
     const BackendCounters& counters() const override { return counters_; }

@@ -7,7 +7,16 @@ namespace {
 
 class InstanceTarget final : public Target {
  public:
-    explicit InstanceTarget(std::unique_ptr<plugin::Instance> instance) : instance_(std::move(instance)) {}
+    InstanceTarget(std::unique_ptr<plugin::Instance> instance, std::shared_ptr<plugin::Totals> totals,
+                   std::shared_ptr<plugin::Services> services)
+        : services_(std::move(services)), instance_(std::move(instance)), totals_(std::move(totals)) {
+        if (totals_ != nullptr) totals_->add(*instance_);
+    }
+    ~InstanceTarget() override {
+        if (totals_ != nullptr) totals_->remove(*instance_);
+    }
+    InstanceTarget(const InstanceTarget&) = delete;
+    InstanceTarget& operator=(const InstanceTarget&) = delete;
 
     std::string_view name() const override { return instance_->name(); }
     Durability durability() const override { return instance_->durability(); }
@@ -20,13 +29,17 @@ class InstanceTarget final : public Target {
     void close() override { instance_->close(); }
 
  private:
+    std::shared_ptr<plugin::Services> services_;
     std::unique_ptr<plugin::Instance> instance_;
+    std::shared_ptr<plugin::Totals> totals_;
 };
 
 }  // namespace
 
-std::unique_ptr<Target> make_target(std::unique_ptr<plugin::Instance> instance) {
-    return std::make_unique<InstanceTarget>(std::move(instance));
+std::unique_ptr<Target> make_target(std::unique_ptr<plugin::Instance> instance,
+                                    std::shared_ptr<plugin::Totals> totals,
+                                    std::shared_ptr<plugin::Services> services) {
+    return std::make_unique<InstanceTarget>(std::move(instance), std::move(totals), std::move(services));
 }
 
 }  // namespace ringmx::storage::delivery

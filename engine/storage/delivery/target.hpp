@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "storage/backend.hpp"
 #include "storage/plugin/instance.hpp"
+#include "storage/plugin/totals.hpp"
 
 namespace ringmx::storage::delivery {
 
@@ -30,6 +31,9 @@ class Target {
 // Opens a target on the calling thread, which owns it; `wake` is called from any thread after a completion.
 using MakeTarget = std::function<Result<std::unique_ptr<Target>>(std::function<void()> wake)>;
 
-std::unique_ptr<Target> make_target(std::unique_ptr<plugin::Instance> instance);
+// `totals`, which may be null, counts the instance in; `services` are the instance's, held with it.
+std::unique_ptr<Target> make_target(std::unique_ptr<plugin::Instance> instance,
+                                    std::shared_ptr<plugin::Totals> totals,
+                                    std::shared_ptr<plugin::Services> services);
 
 }  // namespace ringmx::storage::delivery
