@@ -92,6 +92,11 @@ TEST(Keys, ChoicesAreInTheOrderOfTheirEnumerations) {
     EXPECT_EQ(at("storage.backend", StorageBackend::spool), "spool");
     EXPECT_EQ(at("storage.backend", StorageBackend::maildir), "maildir");
     EXPECT_EQ(at("storage.backend", StorageBackend::discard), "discard");
+    EXPECT_EQ(at("storage.backend", StorageBackend::plugin), "plugin");
+    EXPECT_EQ(at("storage.backend", StorageBackend::lmtp), "lmtp");
+    EXPECT_EQ(at("storage.backend", StorageBackend::http), "http");
+    EXPECT_EQ(at("storage.backend", StorageBackend::jetstream), "jetstream");
+    EXPECT_EQ(at("storage.backend", StorageBackend::kafka), "kafka");
     EXPECT_EQ(at("storage.host", StorageHost::automatic), "auto");
     EXPECT_EQ(at("storage.host", StorageHost::core), "core");
     EXPECT_EQ(at("storage.host", StorageHost::worker), "worker");
@@ -113,6 +118,8 @@ TEST(Keys, PrintedConfigurationIsReadBack) {
     config.smtp.message_bytes_max = 12345678;
     config.smtp.bare_newline_exceptions = {{*Network::parse("192.0.2.0/24"), BareNewlineMode::reject}};
     config.storage.host = StorageHost::core;
+    config.storage.plugin.options = {
+        {"text", "a \"b\" \\ \x01\n\u00e4"}, {"list", "one"}, {"list", "two"}, {"number", "5"}};
     std::string text;
     for (const Key& key : keys()) {
         if (key.name != "storage.durability")

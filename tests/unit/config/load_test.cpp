@@ -74,6 +74,7 @@ backend = "maildir"
 durability = "process"
 host = "worker"
 workers = 2
+queue = 100
 [storage.spool]
 path = "/spool"
 segment_size = "8MiB"
@@ -123,6 +124,7 @@ socket = "/run/ringmx.sock"
     EXPECT_TRUE(c.storage.durability_set);
     EXPECT_EQ(c.storage.host, StorageHost::worker);
     EXPECT_EQ(c.storage.workers, 2u);
+    EXPECT_EQ(c.storage.queue, 100u);
     EXPECT_EQ(c.storage.spool.path, "/spool");
     EXPECT_EQ(c.storage.spool.segment_bytes, 8u << 20);
     EXPECT_EQ(c.storage.spool.min_free_bytes, 1u << 30);
@@ -287,6 +289,57 @@ TEST(Load, DurabilityBeyondTheBackendIsRefused) {
     EXPECT_EQ(with("durability = \"replicated\"\n"),
               "x.toml:5: storage.durability: \"replicated\" is more than backend \"spool\" gives, which is "
               "\"machine\"");
+}
+
+TEST(Load, OptionsOfAPluginAreTextInTheOrderOfTheFile) {
+    const auto config = load(std::string(kServer) + R"(
+[storage]
+backend = "plugin"
+lmtp = { server = "127.0.0.1:24" }
+[storage.plugin]
+path = "mine.so"
+[storage.plugin.options]
+zeta = "text"
+alpha = 5
+list = ["b", 7, true]
+none = []
+ratio = 0.25
+off = false
+[storage.jetstream]
+servers = ["a", "b"]
+)");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->storage.plugin.path, "/etc/ringmx/mine.so");
+    const OptionList expected = {{"zeta", "text"}, {"alpha", "5"},    {"list", "b"},   {"list", "7"},
+                                 {"list", "true"}, {"ratio", "0.25"}, {"off", "false"}};
+    EXPECT_EQ(config->storage.plugin.options, expected);
+    EXPECT_EQ(plugin_options(config->storage), expected);
+    EXPECT_EQ(config->storage.lmtp, (OptionList{{"server", "127.0.0.1:24"}}));
+    EXPECT_EQ(config->storage.jetstream, (OptionList{{"servers", "a"}, {"servers", "b"}}));
+}
+
+TEST(Load, OptionsThatNoPluginCouldReadAreRefused) {
+    const std::string head = "[storage.http]\n";
+    const std::string allowed = " is to be a string, a number, a boolean or an array of them";
+    EXPECT_EQ(error_of(head + "a = 1\nwhen = 2026-01-01\n"), "x.toml:3: storage.http.when" + allowed);
+    EXPECT_EQ(error_of(head + "table = { a = 1 }\n"), "x.toml:2: storage.http.table" + allowed);
+    EXPECT_EQ(error_of(head + "list = [[1]]\n"), "x.toml:2: storage.http.list" + allowed);
+    EXPECT_EQ(error_of(head + "text = \"a\\u0000b\"\n"), "x.toml:2: storage.http.text" + allowed);
+    EXPECT_EQ(
+        error_of("[storage]\nhttp = 5\n"),
+        "x.toml:2: storage.http: 5 is not allowed; give a table of strings, numbers, booleans and arrays of "
+        "them");
+}
+
+TEST(Load, APluginHasAPathAndRunsOnWorkers) {
+    EXPECT_EQ(error_of(std::string(kServer) + "[storage]\nbackend = \"plugin\"\n"),
+              "x.toml:5: storage.backend: \"plugin\" needs storage.plugin.path, the shared object");
+    EXPECT_EQ(
+        error_of(std::string(kServer) + "[storage]\nbackend = \"lmtp\"\nhost = \"core\"\n"),
+        "x.toml:6: storage.host: \"core\" is not for backend \"lmtp\": a plugin runs on workers; leave it "
+        "out or give \"worker\"");
+    EXPECT_TRUE(
+        load(std::string(kServer) + "[storage]\nbackend = \"kafka\"\ndurability = \"replicated\"\n").ok());
 }
 
 TEST(Load, SegmentsAreWholeLargeChunks) {
