@@ -128,6 +128,12 @@ typedef struct ringmx_option {
                           element, all of the same name */
 } ringmx_option;
 
+static inline const ringmx_option* ringmx_option_at(const ringmx_option* options, uint32_t index) {
+    return index == 0
+               ? options
+               : (const ringmx_option*)(const void*)((const char*)options + (size_t)index * options->size);
+}
+
 /* What ringmx offers to an instance. Valid from open() until close() returns. Every function may be called
  * from any thread, must be given the same `host`, and does not block. */
 typedef struct ringmx_host {
