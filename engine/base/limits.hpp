@@ -63,6 +63,18 @@ constexpr std::size_t plugin_error_octets_max = 1024;  // why a plugin could not
 constexpr std::size_t plugin_log_octets_max = 4096;    // of a line that a plugin logs
 constexpr std::uint32_t plugin_counters_max = 32;      // that a plugin may have of its own
 constexpr std::size_t plugin_counter_name_octets_max = 63;
+// Delivery: what it keeps track of (messages, and domains beyond each one's first), what it reads ahead, what
+// is under way (octets: storage.delivery.window), and how many domains may wait before no other is begun.
+constexpr std::uint32_t delivery_known_max = 65536;
+constexpr std::uint32_t delivery_ready_max = 512;
+constexpr std::uint32_t delivery_in_flight_max = 1024;
+constexpr std::uint32_t delivery_waiting_domains_max = 1024;
+constexpr std::size_t delivery_ack_batch = 256;            // messages acknowledged with one sync
+constexpr std::size_t delivery_unacknowledged_max = 4096;  // delivered, not yet acknowledged: then it waits
+constexpr std::size_t delivery_fixed_bytes = 32u << 20;  // all of this, a ring, and the dead letters' writes
+constexpr std::size_t dead_reason_octets_max = 512;      // why a message was given up
+constexpr std::uint32_t fallback_in_flight_max = 1024;   // tried at the backend at once, per worker
+constexpr std::size_t late_answers_max = 4096;           // ids kept of what a backend stored after its spill
 
 // --- log and admin
 // -------------------------------------------------------------------------------------------------

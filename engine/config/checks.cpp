@@ -29,23 +29,45 @@ void check_memory(const Config& config, std::vector<Finding>& findings) {
 }
 
 void check_durability(const Config& config, std::vector<Finding>& findings) {
-    const DurabilityLevel given = durability_given(config.storage.backend);
+    const DurabilityLevel given = durability_given(config.storage);
     if (!config.storage.durability_set || config.storage.durability <= given) return;
+    const std::string with = config.storage.fallback == StorageFallback::spool ? " with a fallback" : "";
     findings.push_back({"storage.durability", quote(to_string(config.storage.durability)) +
                                                   " is more than backend " +
-                                                  quote(to_string(config.storage.backend)) +
+                                                  quote(to_string(config.storage.backend)) + with +
                                                   " gives, which is " + quote(to_string(given))});
 }
 
 void check_plugin(const StorageConfig& config, std::vector<Finding>& findings) {
-    if (!is_plugin(config.backend)) return;
-    if (config.backend == StorageBackend::plugin && config.plugin.path.empty()) {
-        findings.push_back({"storage.backend", "\"plugin\" needs storage.plugin.path, the shared object"});
+    if (plugin_used(config) == StorageBackend::plugin && config.plugin.path.empty()) {
+        findings.push_back({is_plugin(config.backend) ? "storage.backend" : "storage.deliver",
+                            "\"plugin\" needs storage.plugin.path, the shared object"});
     }
-    if (config.host == StorageHost::core) {
+    if (is_plugin(config.backend) && config.host == StorageHost::core) {
         findings.push_back(
             {"storage.host", "\"core\" is not for backend " + quote(to_string(config.backend)) +
                                  ": a plugin runs on workers; leave it out or give \"worker\""});
+    }
+}
+
+void check_delivery(const Config& config, std::vector<Finding>& findings) {
+    const StorageConfig& storage = config.storage;
+    if (storage.deliver != StorageDeliver::none && storage.backend != StorageBackend::spool) {
+        findings.push_back(
+            {"storage.deliver", "is for storage.backend = \"spool\"; storage.fallback is for others"});
+    }
+    if (storage.fallback != StorageFallback::none && !is_plugin(storage.backend)) {
+        findings.push_back({"storage.fallback", "is for a plugin as storage.backend, not for " +
+                                                    quote(to_string(storage.backend))});
+    }
+    if (storage.delivery.backoff_least_s > storage.delivery.backoff_most_s) {
+        findings.push_back({"storage.delivery.backoff_least", "is more than storage.delivery.backoff_most"});
+    }
+    if (delivers(storage) && storage.delivery.window_bytes < config.smtp.message_bytes_max) {
+        findings.push_back(
+            {"storage.delivery.window", quote(format_size(storage.delivery.window_bytes)) +
+                                            " is less than smtp.message_size, " +
+                                            quote(format_size(config.smtp.message_bytes_max))});
     }
 }
 
@@ -56,6 +78,7 @@ std::vector<Finding> cross_check(const Config& config) {
     check_memory(config, findings);
     check_durability(config, findings);
     check_plugin(config.storage, findings);
+    check_delivery(config, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",
@@ -109,12 +132,41 @@ DurabilityLevel durability_given(StorageBackend backend) {
     return DurabilityLevel::none;
 }
 
+DurabilityLevel durability_given(const StorageConfig& config) {
+    const DurabilityLevel given = durability_given(config.backend);
+    if (config.fallback == StorageFallback::none) return given;
+    return std::min(given, durability_given(StorageBackend::spool));
+}
+
 bool is_plugin(StorageBackend backend) {
     return backend >= StorageBackend::plugin;
 }
 
+std::optional<StorageBackend> plugin_used(const StorageConfig& config) {
+    if (is_plugin(config.backend)) return config.backend;
+    switch (config.deliver) {
+        case StorageDeliver::none:
+            break;
+        case StorageDeliver::plugin:
+            return StorageBackend::plugin;
+        case StorageDeliver::lmtp:
+            return StorageBackend::lmtp;
+        case StorageDeliver::http:
+            return StorageBackend::http;
+        case StorageDeliver::jetstream:
+            return StorageBackend::jetstream;
+        case StorageDeliver::kafka:
+            return StorageBackend::kafka;
+    }
+    return std::nullopt;
+}
+
+bool delivers(const StorageConfig& config) {
+    return config.deliver != StorageDeliver::none || config.fallback != StorageFallback::none;
+}
+
 const OptionList& plugin_options(const StorageConfig& config) {
-    switch (config.backend) {
+    switch (plugin_used(config).value_or(StorageBackend::plugin)) {
         case StorageBackend::lmtp:
             return config.lmtp;
         case StorageBackend::http:

@@ -24,6 +24,9 @@ constexpr std::uint64_t kMemoryPerCoreBytesMin = std::uint64_t{28} << 20;
 enum class BareNewlineMode : std::uint8_t { normalize, reject, accept };
 // From `plugin` on they are plugins: the one that the configuration names, and those that come with ringmx.
 enum class StorageBackend : std::uint8_t { spool, maildir, discard, plugin, lmtp, http, jetstream, kafka };
+// Whom the spool is delivered to: nobody, or a plugin.
+enum class StorageDeliver : std::uint8_t { none, plugin, lmtp, http, jetstream, kafka };
+enum class StorageFallback : std::uint8_t { none, spool };
 enum class StorageHost : std::uint8_t { automatic, core, worker };
 enum class DurabilityLevel : std::uint8_t { none, process, machine, replicated };
 enum class LogTransactions : std::uint8_t { all, errors, none };
@@ -89,6 +92,15 @@ struct PluginConfig {
     OptionList options;
 };
 
+// How a spool is drained to a plugin: by storage.deliver, or behind storage.fallback.
+struct DeliveryConfig {
+    std::uint32_t backoff_least_s = 5;  // before the second attempt; then twice as long each time
+    std::uint32_t backoff_most_s = 600;
+    std::uint32_t age_max_s = 5 * 86400;     // older mail that cannot be delivered is given up; 0: never
+    std::uint32_t hold_s = 300;              // how long a message that fails alone holds back its domains
+    std::uint64_t window_bytes = 64u << 20;  // of messages under way
+};
+
 struct StorageConfig {
     StorageBackend backend = StorageBackend::spool;
     DurabilityLevel durability =
@@ -98,6 +110,10 @@ struct StorageConfig {
     std::uint32_t workers = 1;  // storage workers, for host = "worker"
     std::uint32_t queue =
         limits::store_queue_entries;  // messages of a core at a worker before new mail gets 452
+    StorageDeliver deliver = StorageDeliver::none;
+    StorageFallback fallback = StorageFallback::none;
+    std::uint32_t fallback_after_s = 5;  // how long the backend may take before a message is spilled
+    DeliveryConfig delivery;
     SpoolConfig spool;
     MaildirConfig maildir;
     PluginConfig plugin;
@@ -139,9 +155,15 @@ std::vector<std::string> warnings(const Config& config);
 std::uint32_t cores_in_use(const Config& config);
 // What a 250 of the configured backend means, at best: a plugin says it only when it is opened.
 DurabilityLevel durability_given(StorageBackend backend);
-// Whether it is a plugin, and the options that the configuration has for it.
+// The same of a whole configuration: with a fallback, the lesser of the two.
+DurabilityLevel durability_given(const StorageConfig& config);
 bool is_plugin(StorageBackend backend);
+// The plugin that the configuration uses, as its backend or to deliver to; nothing: none.
+std::optional<StorageBackend> plugin_used(const StorageConfig& config);
+// What the configuration has for that plugin.
 const OptionList& plugin_options(const StorageConfig& config);
+// Whether the spool is drained: storage.deliver or storage.fallback.
+bool delivers(const StorageConfig& config);
 std::string_view to_string(StorageBackend backend);
 std::string_view to_string(DurabilityLevel level);
 

@@ -11,6 +11,8 @@ namespace {
 constexpr std::string_view kBareNewlineModes[] = {"normalize", "reject", "accept"};
 constexpr std::string_view kBackends[] = {"spool", "maildir", "discard",   "plugin",
                                           "lmtp",  "http",    "jetstream", "kafka"};
+constexpr std::string_view kDelivers[] = {"none", "plugin", "lmtp", "http", "jetstream", "kafka"};
+constexpr std::string_view kFallbacks[] = {"none", "spool"};
 constexpr std::string_view kHosts[] = {"auto", "core", "worker"};
 constexpr std::string_view kDurabilities[] = {"none", "process", "machine", "replicated"};
 constexpr std::string_view kLogTransactions[] = {"all", "errors", "none"};
@@ -253,6 +255,71 @@ constexpr Key kKeys[] = {
          "How many messages of a core may be at a storage worker; while there are so many, new mail "
          "is refused with 452 4.3.1."},
 
+    {.name = "storage.deliver",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.storage.deliver); },
+     .choices = kDelivers,
+     .since = "0.2.0",
+     .description =
+         "With `backend = \"spool\"`: the plugin that what is in the spool is delivered to, as it comes "
+         "(docs/storage.md). A 250 means what the spool gives."},
+    {.name = "storage.fallback",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.storage.fallback); },
+     .choices = kFallbacks,
+     .since = "0.2.0",
+     .description =
+         "With a plugin as the backend: where a message goes that it does not keep at once. `spool`: it is "
+         "kept in the spool, acknowledged, and delivered to the backend later (docs/storage.md)."},
+    {.name = "storage.fallback_after",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.storage.fallback_after_s; },
+     .least = 1,
+     .most = 600,
+     .since = "0.2.0",
+     .description = "How long the backend may take for a message before the fallback gets it."},
+
+    {.name = "storage.delivery.backoff_least",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.storage.delivery.backoff_least_s; },
+     .least = 1,
+     .most = kDayS,
+     .since = "0.2.0",
+     .description =
+         "How long a message waits that was answered retry; after each further one twice as long, a quarter "
+         "more or less. Also the pause between attempts at a backend that is away, with a fallback."},
+    {.name = "storage.delivery.backoff_most",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.storage.delivery.backoff_most_s; },
+     .least = 1,
+     .most = kDayS,
+     .since = "0.2.0",
+     .description = "The longest wait of that kind."},
+    {.name = "storage.delivery.max_age",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.storage.delivery.age_max_s; },
+     .most = 365 * kDayS,
+     .since = "0.2.0",
+     .description =
+         "A message that is answered retry when it is older becomes a dead letter; `\"0s\"`: none does."},
+    {.name = "storage.delivery.hold",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.storage.delivery.hold_s; },
+     .most = 365 * kDayS,
+     .since = "0.2.0",
+     .description =
+         "How long a message that is answered retry, while the backend takes others, holds back later ones "
+         "of its domains, so that they arrive in order; `\"0s\"`: not at all."},
+    {.name = "storage.delivery.window",
+     .type = KeyType::size,
+     .field = [](Config& c) -> Field { return &c.storage.delivery.window_bytes; },
+     .least = 64 * KiB,
+     .most = 64 * GiB,
+     .since = "0.2.0",
+     .description =
+         "The most octets of messages that are being delivered at a time; with a fallback, also of those "
+         "that are being tried by each worker. At least `smtp.message_size`; part of `server.memory`."},
+
     {.name = "storage.spool.path",
      .type = KeyType::path,
      .field = [](Config& c) -> Field { return &c.storage.spool.path; },
@@ -352,7 +419,7 @@ constexpr Key kKeys[] = {
 };
 
 constexpr std::string_view kSections[] = {
-    "server",        "accept",          "smtp",           "timeouts", "storage",
+    "server",        "accept",          "smtp",           "timeouts", "storage", "storage.delivery",
     "storage.spool", "storage.maildir", "storage.plugin", "log",      "admin"};
 
 }  // namespace

@@ -27,6 +27,10 @@ enum class EnvelopeField : std::uint8_t {
     forward_path = 9,   // without angle brackets and source route
     orcpt = 10,         // ORCPT of RCPT, "type;xtext" as given (RFC 3461 §4.2)
     notify = 11,        // u8 of NotifyFlags (RFC 3461 §4.1)
+    // Of a dead letter (docs/storage.md), behind all others:
+    dead_us = 12,        // i64, microseconds since 1970, when it was given up
+    dead_attempts = 13,  // u32, how often it was submitted
+    dead_reason = 14,    // why, in words; UTF-8 is not checked
 };
 
 namespace envelope_flags {

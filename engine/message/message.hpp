@@ -45,6 +45,12 @@ struct Message {
     std::uint8_t outcome = 0;       // storage's status, between its report and the session's reply
     std::string_view outcome_text;  // valid until release: static, or in a chunk's unused memory
 
+    // Storage's, beside its report that the message is stored: by what, and what that means, if it is not
+    // what the host's traits say (a backend of several, storage/delivery/fallback.hpp). Static storage
+    // duration.
+    std::string_view stored_by;
+    std::string_view stored_durability;
+
     // The storage host's own: to which core a worker gives it back. Set with the first request.
     std::uint32_t storage_lane = 0;
 

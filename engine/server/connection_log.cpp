@@ -24,8 +24,9 @@ void Connection::log_outcome(const Reply& reply, bool stored) {
     record.message_bytes = message.trace_bytes + message.body_bytes;
     record.reply = reply;
     record.stored = stored;
-    record.backend = core_.traits().name;
-    record.durability = storage::to_string(core_.traits().durability);
+    const bool said = !message.stored_by.empty();
+    record.backend = said ? message.stored_by : core_.traits().name;
+    record.durability = said ? message.stored_durability : storage::to_string(core_.traits().durability);
     const std::int64_t submitted_ns = message.submitted_ns != 0 ? message.submitted_ns : now_ns;
     record.receive_us = (submitted_ns - message.begun_ns) / kNsPerUs;
     record.store_us = (now_ns - submitted_ns) / kNsPerUs;

@@ -121,7 +121,8 @@ struct Engine::State {
 Status Engine::State::open_shared(std::string& kernel) {
     if (Status kernel_status = check_kernel(kernel); !kernel_status) return kernel_status;
     const unsigned core_count = config::cores_in_use(config);
-    auto divided = divide_memory(config.server, core_count, raise_file_limit());
+    auto divided =
+        divide_memory(config.server, core_count, raise_file_limit(), storage_bytes(config.storage));
     if (!divided) return Error{start_error::bad_config, divided.error().message};
     budget = *divided;
 

@@ -30,15 +30,22 @@ constexpr std::size_t core_fixed_bytes() {
 
 }  // namespace
 
+std::size_t storage_bytes(const config::StorageConfig& storage) {
+    if (!config::delivers(storage)) return 0;
+    const std::size_t windows = storage.fallback == config::StorageFallback::none ? 1 : 1 + storage.workers;
+    return limits::delivery_fixed_bytes + windows * storage.delivery.window_bytes;
+}
+
 Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
-                                   std::uint64_t files_max) {
+                                   std::uint64_t files_max, std::size_t storage_fixed_bytes) {
     MemoryBudget budget;
     budget.cores = cores;
-    budget.fixed_bytes = kProcessBytes + cores * core_fixed_bytes();
+    budget.fixed_bytes = kProcessBytes + cores * core_fixed_bytes() + storage_fixed_bytes;
     const std::uint64_t least = budget.fixed_bytes + cores * kSlabBytesMin * 4 / 3;
     if (server.memory_bytes < least) {
-        return Error{0, "server.memory: " + std::to_string(cores) + " cores need at least " +
-                            std::to_string((least + kMiB - 1) / kMiB) + "MiB"};
+        return Error{0, "server.memory: " + std::to_string(cores) + " cores" +
+                            (storage_fixed_bytes == 0 ? "" : " and the windows of delivery") +
+                            " need at least " + std::to_string((least + kMiB - 1) / kMiB) + "MiB"};
     }
     const std::uint64_t rest = server.memory_bytes - budget.fixed_bytes;
     std::uint64_t connections = files_max > 2 * kFilesReserved ? files_max - kFilesReserved : files_max / 2;

@@ -17,8 +17,12 @@ struct MemoryBudget {
         0;  // of the whole process: program, rings, receive buffers, storage batches, queues, log
 };
 
-// `files_max`: RLIMIT_NOFILE. The error says how much memory these settings need at least.
+// What storage takes beside the cores: a delivery, and the windows of fallbacks.
+std::size_t storage_bytes(const config::StorageConfig& storage);
+
+// `files_max`: RLIMIT_NOFILE. `storage_fixed_bytes`: storage_bytes(). The error says how much memory these
+// settings need at least.
 Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
-                                   std::uint64_t files_max);
+                                   std::uint64_t files_max, std::size_t storage_fixed_bytes = 0);
 
 }  // namespace ringmx::server

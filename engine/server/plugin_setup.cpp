@@ -22,9 +22,10 @@ void PluginLog::close() {
 }
 
 Result<std::unique_ptr<PluginSetup>> PluginSetup::load(const config::StorageConfig& config, admin::Log& log) {
-    const std::string path = config.backend == config::StorageBackend::plugin
+    const config::StorageBackend used = config::plugin_used(config).value_or(config::StorageBackend::plugin);
+    const std::string path = used == config::StorageBackend::plugin
                                  ? config.plugin.path
-                                 : plugin::shipped_path(config::to_string(config.backend));
+                                 : plugin::shipped_path(config::to_string(used));
     const auto backend = plugin::load(path);
     if (!backend) return backend.error();
     log.event(admin::LogLevel::info, "plugin", "loaded",
@@ -47,15 +48,32 @@ PluginSetup::PluginSetup(const config::StorageConfig& config, LinkedBackend link
       services_(std::make_shared<PluginLog>(log)),
       totals_(std::make_shared<plugin::Totals>()) {}
 
+plugin::OptionList PluginSetup::options() const {
+    plugin::OptionList all = linked_.options;
+    const auto& configured = config::plugin_options(config_);
+    all.insert(all.end(), configured.begin(), configured.end());
+    return all;
+}
+
 Result<std::unique_ptr<storage::Backend>> PluginSetup::open(ring::Ring& ring,
                                                             storage::StoreSink& sink) const {
     plugin::PluginOptions options;
-    options.options = linked_.options;
-    const auto& configured = config::plugin_options(config_);
-    options.options.insert(options.options.end(), configured.begin(), configured.end());
+    options.options = this->options();
     options.services = services_;
     options.totals = totals_;
     return plugin::open_plugin(*linked_.backend, std::move(options), ring, sink);
+}
+
+Result<std::unique_ptr<storage::delivery::Target>> PluginSetup::open_target(
+    std::uint32_t in_flight_max, std::function<void()> wake) const {
+    plugin::InstanceOptions options;
+    options.options = this->options();
+    options.in_flight_max = in_flight_max;
+    options.wake = std::move(wake);
+    options.wake_within_calls = false;  // a drain and a fallback take answers after each of their calls
+    auto opened = plugin::Instance::open(*linked_.backend, std::move(options), *services_);
+    if (!opened) return opened.error();
+    return storage::delivery::make_target(std::move(*opened), totals_, services_);
 }
 
 void PluginSetup::fill(admin::StorageStatus& status) const {

@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "storage/backend.hpp"
+#include "storage/delivery/target.hpp"
 #include "storage/plugin/plugin_backend.hpp"
 
 namespace ringmx::server {
@@ -38,11 +39,14 @@ class PluginSetup {
     // In place of load().
     static Result<std::unique_ptr<PluginSetup>> link(const config::StorageConfig& config,
                                                      const LinkedBackend& linked, admin::Log& log);
-    // Loads what config.backend names. `config` outlives the object.
+    // Loads what the configuration uses (config::plugin_used). `config` outlives the object.
     static Result<std::unique_ptr<PluginSetup>> load(const config::StorageConfig& config, admin::Log& log);
 
     // On a worker's thread.
     Result<std::unique_ptr<storage::Backend>> open(ring::Ring& ring, storage::StoreSink& sink) const;
+    // The same for a delivery or a fallback, on its thread, which `wake` wakes.
+    Result<std::unique_ptr<storage::delivery::Target>> open_target(std::uint32_t in_flight_max,
+                                                                   std::function<void()> wake) const;
     // Adds what the plugin has counted. Any thread.
     void fill(admin::StorageStatus& status) const;
     // Nothing is logged any more.
@@ -50,6 +54,7 @@ class PluginSetup {
 
  private:
     PluginSetup(const config::StorageConfig& config, LinkedBackend linked, admin::Log& log);
+    storage::plugin::OptionList options() const;
 
     const config::StorageConfig& config_;
     const LinkedBackend linked_;

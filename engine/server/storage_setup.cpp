@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "admin/storage_counters.hpp"
+#include "server/delivery_setup.hpp"
 #include "server/engine.hpp"
 #include "server/plugin_setup.hpp"
 #include "storage/core_host.hpp"
@@ -69,6 +70,7 @@ class ConfiguredStorage final : public StorageSetup {
     const unsigned cores_;
     std::unique_ptr<spool::Spool> spool_;
     std::unique_ptr<PluginSetup> plugin_;
+    std::unique_ptr<DeliverySetup> delivery_;
     std::vector<std::unique_ptr<storage::StorageWorker>> workers_;
     std::optional<storage::BackendTraits> traits_;  // of what the workers have opened
 };
@@ -76,14 +78,20 @@ class ConfiguredStorage final : public StorageSetup {
 Status ConfiguredStorage::open(admin::Log& log, const LinkedBackend* linked) {
     const bool behind = wants_workers(config_);
     const unsigned hosts = behind ? config_.workers : cores_;
-    if (config_.backend == config::StorageBackend::spool) {
+    if (config_.backend == config::StorageBackend::spool ||
+        config_.fallback == config::StorageFallback::spool) {
         if (Status status = open_spool(hosts, log); !status) return status;
     }
-    if (config::is_plugin(config_.backend)) {
+    if (linked != nullptr || config::plugin_used(config_)) {
         auto loaded =
             linked != nullptr ? PluginSetup::link(config_, *linked, log) : PluginSetup::load(config_, log);
         if (!loaded) return Error{start_error::storage_failed, loaded.error().message};
         plugin_ = std::move(*loaded);
+    }
+    if (config::delivers(config_)) {
+        delivery_ = std::make_unique<DeliverySetup>(config_, *plugin_, *spool_, log);
+        if (Status started = delivery_->start(); !started)
+            return Error{start_error::storage_failed, started.error().message};
     }
     for (unsigned index = 0; behind && index < hosts; ++index) {
         storage::WorkerOptions options;
@@ -122,6 +130,7 @@ storage::Durability ConfiguredStorage::durability() const {
 admin::StorageStatus ConfiguredStorage::status() const {
     admin::StorageStatus status{.backend = name(), .durability = storage::to_string(durability())};
     if (plugin_ != nullptr) plugin_->fill(status);
+    if (delivery_ != nullptr) delivery_->fill(status);
     return status;
 }
 
@@ -155,6 +164,7 @@ Result<std::unique_ptr<storage::Backend>> ConfiguredStorage::make_backend(unsign
                                                                           storage::StoreSink& sink) {
     switch (config_.backend) {
         case config::StorageBackend::spool:
+            if (delivery_ != nullptr) return delivery_->open_spool_backend(shard, ring, sink);
             return spool::make_spool_backend(*spool_, shard, ring, sink);
         case config::StorageBackend::maildir:
             return storage::open_maildir({config_.maildir.path, hostname_, config_.maildir.min_free_bytes},
@@ -166,6 +176,7 @@ Result<std::unique_ptr<storage::Backend>> ConfiguredStorage::make_backend(unsign
         case config::StorageBackend::http:
         case config::StorageBackend::jetstream:
         case config::StorageBackend::kafka:
+            if (delivery_ != nullptr) return delivery_->open_fallback(shard, ring, sink);
             return plugin_->open(ring, sink);
     }
     return std::unique_ptr<storage::Backend>(std::make_unique<storage::DiscardBackend>(sink));
@@ -191,8 +202,13 @@ void ConfiguredStorage::stop() {
     for (const auto& worker : workers_)
         ended = worker->stop() && ended;
     workers_.clear();
+    if (delivery_ != nullptr) {
+        ended = delivery_->stop() && ended;
+        if (!ended) static_cast<void>(delivery_.release());
+        delivery_.reset();
+    }
     if (plugin_ != nullptr) plugin_->close();
-    if (!ended) static_cast<void>(spool_.release());  // a worker that does not end may still use it
+    if (!ended) static_cast<void>(spool_.release());  // a thread that does not end may still use it
     spool_.reset();
 }
 

@@ -39,7 +39,8 @@ std::uint64_t file_limit() {
 Status check_deeper(const config::Config& config) {
     const auto tables = policy::AcceptTables::load(config.accept.domains, config.accept.recipients_path);
     if (!tables) return tables.error();
-    const auto budget = server::divide_memory(config.server, config::cores_in_use(config), file_limit());
+    const auto budget = server::divide_memory(config.server, config::cores_in_use(config), file_limit(),
+                                              server::storage_bytes(config.storage));
     if (!budget) return budget.error();
     return ok_status();
 }

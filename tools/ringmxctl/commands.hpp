@@ -27,7 +27,10 @@ void complain(const std::string& message);
 struct Location {
     std::string path;
     std::string config;
+    bool dead = false;  // the dead letters of that spool
 };
+// The folder of the spool. Empty, with `code`: none was given, which has been complained about.
+std::string spool_path(const Location& location, ExitCode& code);
 
 struct OpenedSpool {
     std::unique_ptr<storage::spool::SpoolReader> reader;
@@ -82,6 +85,13 @@ struct AckOptions {
     bool all = false;
 };
 ExitCode ack(const AckOptions& options);
+
+struct RequeueOptions {
+    Location location;
+    std::vector<std::string> names;
+    bool all = false;
+};
+ExitCode requeue(const RequeueOptions& options);
 
 struct StatusOptions {
     std::string socket;

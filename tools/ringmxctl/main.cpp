@@ -15,6 +15,7 @@ struct Options {
     ringmx::ctl::ExportOptions export_all;
     ringmx::ctl::VerifyOptions verify;
     ringmx::ctl::AckOptions ack;
+    ringmx::ctl::RequeueOptions requeue;
     ringmx::ctl::StatusOptions status;
 };
 
@@ -99,6 +100,18 @@ CLI::App& add_ack(CLI::App& spool, ringmx::ctl::AckOptions& options) {
     return command;
 }
 
+CLI::App& add_requeue(CLI::App& spool, ringmx::ctl::RequeueOptions& options) {
+    CLI::App& command =
+        *spool.add_subcommand("requeue", "With --dead: have dead letters delivered once more");
+    add_location(command, options.location);
+    auto* const names = command.add_option("ID", options.names, "Message ids or cursors");
+    command.add_flag("--all", options.all, "All that there are now")->excludes(names);
+    command.footer(
+        "\nA server that delivers takes them up within a second, or when it starts.\n"
+        "Example:\n  ringmxctl spool --dead requeue --path /var/spool/ringmx --all");
+    return command;
+}
+
 CLI::App& add_status(CLI::App& app, ringmx::ctl::StatusOptions& options) {
     CLI::App& command = *app.add_subcommand("status", "Print the counters of a running server");
     auto* const socket =
@@ -120,6 +133,34 @@ ExitCode run_ack(const ringmx::ctl::AckOptions& options) {
     return ringmx::ctl::ack(options);
 }
 
+ExitCode run_requeue(const ringmx::ctl::RequeueOptions& options) {
+    if (!options.location.dead) {
+        ringmx::ctl::complain("only dead letters are requeued: ringmxctl spool --dead requeue");
+        return ExitCode::usage;
+    }
+    if (options.names.empty() && !options.all) {
+        ringmx::ctl::complain("say what to deliver once more: ID... or --all");
+        return ExitCode::usage;
+    }
+    return ringmx::ctl::requeue(options);
+}
+
+// The flag --dead of `spool` counts for each of its commands, before or behind the command's name.
+void add_dead(CLI::App& spool, Options& options) {
+    spool.add_flag_callback(
+        "--dead",
+        [&options] {
+            for (ringmx::ctl::Location* location :
+                 {&options.list.location, &options.follow.location, &options.cat.location,
+                  &options.export_all.location, &options.verify.location, &options.ack.location,
+                  &options.requeue.location})
+                location->dead = true;
+        },
+        "The dead letters of the spool instead of its messages");
+    for (CLI::App* command : spool.get_subcommands({}))
+        command->fallthrough();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -137,6 +178,8 @@ int main(int argc, char** argv) {
     const CLI::App& follow = add_follow(spool, options.follow);
     const CLI::App& verify = add_verify(spool, options.verify);
     const CLI::App& ack = add_ack(spool, options.ack);
+    const CLI::App& requeue = add_requeue(spool, options.requeue);
+    add_dead(spool, options);
     const CLI::App& status = add_status(app, options.status);
     try {
         app.parse(argc, argv);
@@ -151,6 +194,7 @@ int main(int argc, char** argv) {
     if (follow.parsed()) code = ringmx::ctl::follow(options.follow);
     if (verify.parsed()) code = ringmx::ctl::verify(options.verify);
     if (ack.parsed()) code = run_ack(options.ack);
+    if (requeue.parsed()) code = run_requeue(options.requeue);
     if (status.parsed()) code = ringmx::ctl::status(options.status);
     return static_cast<int>(code);
 }

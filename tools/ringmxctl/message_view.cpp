@@ -63,6 +63,16 @@ std::string notify_text(std::uint8_t flags) {
     return text;
 }
 
+// {"dead":{"time":...,"attempts":2,"reason":...}} of a dead letter.
+void write_death(JsonWriter& json, const EnvelopeView& view) {
+    if (view.dead_us == 0) return;
+    json.begin_object("dead");
+    write_time(json, view.dead_us);
+    json.number("attempts", view.dead_attempts);
+    json.text("reason", view.dead_reason);
+    json.end_object();
+}
+
 void write_dsn(JsonWriter& json, const EnvelopeView& view) {
     if (!view.envid.empty()) json.text("envid", view.envid);
     if (view.ret != 0) json.text("ret", view.ret == 1 ? "FULL" : "HDRS");
@@ -117,6 +127,15 @@ EnvelopeView::EnvelopeView(const StoredMessage& message) : received_us(message.i
             case EnvelopeField::notify:
                 if (!recipients.empty()) recipients.back().notify = integer_of<std::uint8_t>(value);
                 break;
+            case EnvelopeField::dead_us:
+                dead_us = integer_of<std::int64_t>(value);
+                break;
+            case EnvelopeField::dead_attempts:
+                dead_attempts = integer_of<std::uint32_t>(value);
+                break;
+            case EnvelopeField::dead_reason:
+                dead_reason = as_text(value);
+                break;
         }
     }
 }
@@ -135,6 +154,7 @@ void append_listing_json(std::string& out, const StoredMessage& message) {
     for (const RecipientView& recipient : view.recipients)
         json.element(recipient.forward_path);
     json.end_array();
+    write_death(json, view);
     if (message.acknowledged) json.boolean("acknowledged", true);
     json.end_object();
     out += '\n';
@@ -170,6 +190,7 @@ void append_envelope_json(std::string& out, const StoredMessage& message) {
         json.end_object();
     }
     json.end_array();
+    write_death(json, view);
     json.boolean("acknowledged", message.acknowledged);
     json.end_object();
     out += '\n';
@@ -187,9 +208,10 @@ void append_listing_line(std::string& out, const StoredMessage& message) {
     std::string to = view.recipients.empty() ? "" : printable(view.recipients.front().forward_path);
     if (view.recipients.size() > 1) to += fmt::format(" +{}", view.recipients.size() - 1);
     const std::string from = "<" + printable(view.reverse_path) + ">";
-    fmt::format_to(std::back_inserter(out), "{}  {}  {:%Y-%m-%d %H:%M:%S} {:>12}  {:<{}}  {}{}\n",
+    const std::string death = view.dead_us == 0 ? "" : "  (" + printable(view.dead_reason) + ")";
+    fmt::format_to(std::back_inserter(out), "{}  {}  {:%Y-%m-%d %H:%M:%S} {:>12}  {:<{}}  {}{}{}\n",
                    message.cursor.text(), as_text(message.id.text()), utc(view.received_us),
-                   content_bytes(message), from, kAddressColumns, to,
+                   content_bytes(message), from, kAddressColumns, to, death,
                    message.acknowledged ? "  (acknowledged)" : "");
 }
 

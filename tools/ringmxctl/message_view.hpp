@@ -32,6 +32,10 @@ struct EnvelopeView {
     std::string_view envid;
     std::uint8_t ret = 0;
     std::vector<RecipientView> recipients;
+    // Of a dead letter:
+    std::int64_t dead_us = 0;  // when it was given up; 0: it is none
+    std::uint32_t dead_attempts = 0;
+    std::string_view dead_reason;
 };
 
 // Trace headers and mail data: what `cat` and `export` write.

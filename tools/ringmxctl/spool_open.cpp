@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "config/config.hpp"
+#include "storage/delivery/requeue.hpp"
 
 namespace ringmx::ctl {
 
@@ -22,20 +23,33 @@ void complain(const std::string& message) {
     std::fprintf(stderr, "ringmxctl: %s\n", message.c_str());
 }
 
-OpenedSpool open_spool(const Location& location, bool acknowledged) {
+std::string spool_path(const Location& location, ExitCode& code) {
     std::string path = location.path;
     if (path.empty()) {
         const bool given = !location.config.empty();
         if (!given && access(kDefaultConfigPath, F_OK) != 0) {
             complain("say which spool: --path DIR or --config FILE");
-            return {nullptr, ExitCode::usage};
+            code = ExitCode::usage;
+            return {};
         }
         const auto config = config::load_file(given ? location.config : kDefaultConfigPath);
         if (!config) {
             complain(config.error().message);
-            return {nullptr, ExitCode::config};
+            code = ExitCode::config;
+            return {};
         }
         path = config->storage.spool.path;
+    }
+    return location.dead ? storage::delivery::dead_path(path) : path;
+}
+
+OpenedSpool open_spool(const Location& location, bool acknowledged) {
+    ExitCode code = ExitCode::ok;
+    const std::string path = spool_path(location, code);
+    if (path.empty()) return {nullptr, code};
+    if (location.dead && access(path.c_str(), F_OK) != 0) {
+        complain("there are no dead letters, and there have been none: " + path + " does not exist");
+        return {nullptr, ExitCode::ok};
     }
     auto reader = SpoolReader::open(path, {.acknowledged = acknowledged});
     if (!reader) {

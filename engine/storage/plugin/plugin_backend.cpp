@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <deque>
 #include <vector>
 
 #include "base/assert.hpp"
+#include "storage/answer_text.hpp"
 #include "storage/event_fd.hpp"
 #include "storage/wake_port.hpp"
 
@@ -15,19 +15,6 @@ namespace {
 
 constexpr std::size_t kBatchMax = 256;  // messages handed over in one call
 constexpr std::string_view kEnding = "the server is shutting down";
-
-// Keeps a completion's text with its message until the core has answered: between commit and message_done the
-// unused memory of the message's chunks is the backend's, and afterwards nobody's. The headroom of the first
-// is always there; the room behind the last one's payload may be larger.
-std::string_view keep_text(Message& message, std::string_view text) {
-    if (text.empty()) return {};
-    const MutableBytes head = message.first->headroom();
-    const MutableBytes tail = message.last->room();
-    const MutableBytes place = tail.size() > head.size() ? tail : head;
-    const std::size_t octets = std::min(text.size(), place.size());
-    std::memcpy(place.data(), text.data(), octets);
-    return {reinterpret_cast<const char*>(place.data()), octets};
-}
 
 class PluginBackend final : public Backend {
  public:

@@ -88,6 +88,25 @@ Result<std::optional<StoredMessage>> SpoolReader::next() {
     return Found{};
 }
 
+Result<std::optional<StoredMessage>> SpoolReader::next_of(std::uint32_t shard) {
+    using Found = std::optional<StoredMessage>;
+    const auto found = state_->shards.find(shard);
+    if (found == state_->shards.end()) return Found{};
+    return found->second.next(state_->problems);
+}
+
+Result<bool> SpoolReader::claim() {
+    const Status refreshed = state_->refresh();
+    if (!refreshed) return refreshed.error();
+    for (auto& [number, shard] : state_->shards) {
+        const Status locked = shard.lock_consumer();
+        if (locked.ok()) continue;
+        if (locked.error().code == EWOULDBLOCK) return false;
+        return locked.error();
+    }
+    return true;
+}
+
 void SpoolReader::seek_behind(const Cursor& cursor) {
     const auto shard = state_->shards.find(cursor.shard);
     if (shard != state_->shards.end()) shard->second.seek_behind(cursor.segment, cursor.offset);

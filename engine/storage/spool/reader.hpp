@@ -100,6 +100,8 @@ class SpoolReader {
     // Nothing: none now; call again later to follow the log. Damaged places are passed over and kept for
     // problems().
     Result<std::optional<StoredMessage>> next();
+    // The same of one shard alone. A shard that is not there has nothing.
+    Result<std::optional<StoredMessage>> next_of(std::uint32_t shard);
     // From now on next() shows what stands behind the cursor in its shard. Other shards stay where they are.
     void seek_behind(const Cursor& cursor);
     // From now on next() shows only what is stored later, in every shard.
@@ -123,6 +125,9 @@ class SpoolReader {
     // reader per shard) at its first call and keeps it. A message that is acknowledged or recycled already is
     // no error.
     Status ack(std::span<const Cursor> cursors);
+
+    // Takes every shard's consumer lock now. False: somebody else has one of them; ack() will say so, too.
+    Result<bool> claim();
 
     // Damaged places that next() has met so far, in the order of meeting; at most VerifyReport::kProblemsMax.
     std::span<const Problem> problems() const;

@@ -204,12 +204,17 @@ Result<std::optional<StoredMessage>> ShardReader::find(const MessageId& id) {
     return Found{};
 }
 
-Result<std::optional<StoredMessage>> ShardReader::at(std::uint64_t segment, std::uint32_t offset) {
+// Without what consumers say of it.
+Result<std::optional<StoredMessage>> ShardReader::message_at(std::uint64_t segment, std::uint32_t offset) {
     using Found = std::optional<StoredMessage>;
     const auto header = finder_.commit_at(segment, offset);
     if (!header) return header.error();
     if (!*header) return Found{};
-    auto message = finder_.message_of(**header);
+    return finder_.message_of(**header);
+}
+
+Result<std::optional<StoredMessage>> ShardReader::at(std::uint64_t segment, std::uint32_t offset) {
+    auto message = message_at(segment, offset);
     if (!message || !*message) return message;
     AckSet acks;
     const auto loaded = load_acks(files_, path_ + "/" + acks_name(segment), segment, 0, acks);
@@ -257,7 +262,7 @@ Status ShardReader::ack(std::span<const Cursor> cursors) {
     std::vector<std::byte> records;
     for (const Cursor& cursor : cursors) {
         if (known.contains(cursor.offset)) continue;
-        const auto message = at(segment, cursor.offset);
+        const auto message = message_at(segment, cursor.offset);
         if (!message) return message.error();
         if (!*message) {
             const auto never = never_was(segment, cursor.offset);

@@ -26,6 +26,7 @@ class ShardReader {
     Result<std::optional<StoredMessage>> find(const MessageId& id);
     Result<std::optional<StoredMessage>> at(std::uint64_t segment, std::uint32_t offset);
     Status ack(std::span<const Cursor> cursors);  // all of one segment of this shard
+    Status lock_consumer();                       // EWOULDBLOCK: another consumer has it
     MessageFinder& finder() { return finder_; }
     const std::string& path() const { return path_; }
 
@@ -37,8 +38,8 @@ class ShardReader {
     Result<bool> ended(std::vector<Problem>& problems);
     void note_gaps(std::vector<Problem>& problems);
     Result<bool> server_runs();
+    Result<std::optional<StoredMessage>> message_at(std::uint64_t segment, std::uint32_t offset);
     Result<bool> never_was(std::uint64_t segment, std::uint32_t offset);
-    Status lock_consumer();
     void leave();
 
     FileSystem& files_;

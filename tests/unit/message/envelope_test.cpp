@@ -87,7 +87,7 @@ TEST(Envelope, LongestValueIs65535Octets) {
 
 TEST(Envelope, UnknownTypesAreSkipped) {
     Records records;
-    records.add(EnvelopeField::reverse_path, "a").raw({12, 0, 1, 0, 'x', 255, 0, 0, 0});
+    records.add(EnvelopeField::reverse_path, "a").raw({100, 0, 1, 0, 'x', 255, 0, 0, 0});
     records.add(EnvelopeField::envid, "b");
     EXPECT_EQ(read_all(records.bytes()), "5=a;7=b;");
 }
