@@ -148,6 +148,7 @@ void make_id(Job& job, std::uint64_t seed, std::uint64_t index) {
         char octet[3];
         std::snprintf(octet, sizeof octet, "%02x", job.id[i]);
         job.id_text += octet;
+        if (i == 3 || i == 5 || i == 7 || i == 9) job.id_text += '-';
     }
 }
 
