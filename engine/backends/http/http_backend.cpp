@@ -74,8 +74,7 @@ SenderOptions sender_options(const plugin::Options& options) {
     request.ca_file = options.get("ca_file", "");
     if (!request.ca_file.empty() && !std::ifstream(request.ca_file))
         throw std::runtime_error("option ca_file: cannot read " + request.ca_file);
-    request.version =
-        static_cast<HttpVersion>(backends::word_option(options, "http_version", {"auto", "1.1", "2"}));
+    request.http2 = backends::word_option(options, "http_version", {"auto", "1.1"}) == 0;
     request.timeout_ms = milliseconds(options, "timeout", std::chrono::seconds(60));
     request.connect_timeout_ms = milliseconds(options, "connect_timeout", std::chrono::seconds(10));
     request.rules.reject_4xx = backends::word_option(options, "on_4xx", {"retry", "reject"}) == 1;
@@ -84,7 +83,7 @@ SenderOptions sender_options(const plugin::Options& options) {
     const std::uint64_t connections = options.number("connections", 8, 1, 256);
     sender.connections = static_cast<long>(connections);
     sender.requests = static_cast<std::size_t>(options.number("requests", connections, connections, 4096));
-    request.wait_for_multiplexing = sender.requests > connections;
+    request.wait_for_multiplexing = request.http2 && sender.requests > connections;
     return sender;
 }
 

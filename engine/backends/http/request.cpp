@@ -62,9 +62,11 @@ void Request::set_constant_options() {
     set(handle_, CURLOPT_ERRORBUFFER, error_.data(), "error buffer");
     set(handle_, CURLOPT_PIPEWAIT, options_.wait_for_multiplexing ? 1L : 0L, "waiting for a connection");
     if (!options_.ca_file.empty()) set(handle_, CURLOPT_CAINFO, options_.ca_file.c_str(), "option ca_file");
-    static constexpr long versions[] = {CURL_HTTP_VERSION_2TLS, CURL_HTTP_VERSION_1_1,
-                                        CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE};
-    set(handle_, CURLOPT_HTTP_VERSION, versions[static_cast<int>(options_.version)], "option http_version");
+    // HTTP/2 is agreed upon in the TLS handshake. Without TLS it would have to be known beforehand, and
+    // libcurl 7.88 cannot use such a connection twice.
+    set(handle_, CURLOPT_HTTP_VERSION,
+        static_cast<long>(options_.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1),
+        "option http_version");
 
     using DataFunction = std::size_t (*)(char*, std::size_t, std::size_t, void*);
     const DataFunction read = [](char* out, std::size_t size, std::size_t count, void* self) {

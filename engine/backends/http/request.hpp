@@ -17,15 +17,13 @@
 
 namespace ringmx::http {
 
-enum class HttpVersion { automatic, one, two };  // two: also without TLS, without asking (RFC 9113 §3.3)
-
 struct RequestOptions {
     std::string url;
     std::string user_agent;
     std::string bearer_token;          // empty: none
     std::vector<std::string> headers;  // each is_extra_header()
     std::string ca_file;               // empty: the system's
-    HttpVersion version = HttpVersion::automatic;
+    bool http2 = true;                 // if the server agrees to it under TLS
     bool wait_for_multiplexing = false;
     long timeout_ms = 60'000;
     long connect_timeout_ms = 10'000;
