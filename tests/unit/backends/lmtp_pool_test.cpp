@@ -82,9 +82,13 @@ class ScriptedServer {
             ::shutdown(listener_, SHUT_RDWR);
         });
     }
+    // Waits for the end of the scripts.
+    void join() {
+        if (thread_.joinable()) thread_.join();
+    }
     ~ScriptedServer() {
         ::shutdown(listener_, SHUT_RDWR);
-        thread_.join();
+        join();
         ::close(listener_);
         ::unlink(address.c_str());
         ::rmdir(folder_.c_str());
@@ -195,6 +199,7 @@ TEST(LmtpPool, WhoHasTheMessageIsNotGivenItAgain) {
     submit(another, message, 2);
     EXPECT_EQ(host.wait(2).first, RINGMX_STORED);
     another.stop();
+    server.join();
     EXPECT_EQ(second, "MAIL FROM:<sender@client.test>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n");
 }
 
@@ -213,6 +218,7 @@ TEST(LmtpPool, RecipientsTooManyForOneTransactionGoInTheNext) {
     submit(pool, message, 1);
     EXPECT_EQ(host.wait(1).first, RINGMX_STORED);
     pool.stop();
+    server.join();
     EXPECT_EQ(second, "MAIL FROM:<sender@client.test>\r\nRCPT TO:<b@x>\r\nDATA\r\n");
 }
 
