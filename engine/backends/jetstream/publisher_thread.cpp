@@ -44,9 +44,11 @@ void Publisher::run() {
     while (!stop_) {
         if (reconnected_) start_over();
         if (trouble_) rest(lock);
+        const bool is_ready = ready(lock);
+        // Jobs may have ended meanwhile: ready() lets go of the mutex.
         while (!queue_.empty() && !jobs_.contains(queue_.front()))
             queue_.pop_front();
-        if (!ready(lock)) {
+        if (!is_ready) {
             trouble_ = true;
         } else if (queue_.empty()) {
             work_.wait_for(lock, std::chrono::milliseconds(idle_wait_ms));
