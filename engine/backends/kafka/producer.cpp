@@ -52,6 +52,9 @@ Producer::Producer(const Settings& settings, Events events, int wake_fd) : event
     configuration.set("linger.ms", "2");
     configuration.set("socket.keepalive.enable", "true");
     configuration.set("reconnect.backoff.max.ms", "1000");
+    // A topic that was refused, or that is not there, is asked about again; the library's default is 5
+    // minutes.
+    configuration.set("topic.metadata.refresh.interval.ms", "10000");
     configuration.set("queue.buffering.max.messages", "1000000");
     // The sender counts octets itself; the headers come on top.
     configuration.set("queue.buffering.max.kbytes",
