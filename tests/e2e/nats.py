@@ -1,6 +1,7 @@
 """Real nats-server processes, and a tap that sees what is published: for the tests of the jetstream backend."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -13,6 +14,7 @@ import harness
 
 READY_S_MAX = 60
 NODES = ("a", "b", "c")
+NATS_SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nats-server"
 
 
 def accepts(port):
@@ -47,7 +49,7 @@ class NatsServer:
 
     def launch(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(["nats-server", "-c", str(self.config_path)],
+            self.process = subprocess.Popen([NATS_SERVER, "-c", str(self.config_path)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def start(self):
@@ -67,9 +69,11 @@ class NatsServer:
 
 
 class NatsCluster:
-    """`count` servers; a context manager that leaves no process and no store behind."""
+    """`count` servers; a context manager that leaves no process and no store behind. `extra` is added to their
+    configuration, `login` to the command lines of ringmx-jetstream."""
 
-    def __init__(self, count=1, extra=""):
+    def __init__(self, count=1, extra="", login=()):
+        self.login = login
         self.folder = harness.new_folder("nats")
         if count == 1:
             self.nodes = [NatsServer(self.folder, extra=extra)]
@@ -113,7 +117,7 @@ class NatsCluster:
     def tool(self, *arguments, timeout_s=300):
         """Runs ringmx-jetstream; returns its standard output."""
         servers = [part for url in self.urls for part in ("--server", url)]
-        done = subprocess.run([harness.program("ringmx-jetstream"), *servers, *map(str, arguments)],
+        done = subprocess.run([harness.program("ringmx-jetstream"), *servers, *self.login, *map(str, arguments)],
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
         if done.returncode != 0:
             raise AssertionError(f"ringmx-jetstream {arguments}: {done.returncode}\n{done.stderr.decode()}")

@@ -66,6 +66,8 @@ void Assembler::take(const Piece& piece) {
     if (outlet_.has(name)) {
         ++duplicates_;
         acknowledgements_.push_back(piece.reply);
+        // A reader that was killed between the two steps has left it.
+        if (piece.count > 1) unlink(chunk_path(piece, name).c_str());
         return;
     }
     if (piece.count > 1) {
@@ -82,14 +84,18 @@ void Assembler::take(const Piece& piece) {
     acknowledgements_.push_back(piece.reply);
 }
 
+std::string Assembler::chunk_path(const Piece& piece, const std::string& name) const {
+    return outlet_.chunk_folder() + "/" + name + "." + std::to_string(piece.chunk_octets) + ".chunks";
+}
+
 void Assembler::take_chunk(const Piece& piece, const std::string& name) {
-    const std::string key = name + "." + std::to_string(piece.chunk_octets);
-    const auto [at, added] = units_.try_emplace(key);
+    const std::string path = chunk_path(piece, name);
+    const auto [at, added] = units_.try_emplace(path);
     Unit& unit = at->second;
     if (added) {
         unit.name = name;
         unit.id = piece.id;
-        unit.path = outlet_.chunk_folder() + "/" + key + ".chunks";
+        unit.path = path;
         unit.octets = piece.octets;
         unit.crc32c = piece.crc32c;
         unit.missing = piece.count;

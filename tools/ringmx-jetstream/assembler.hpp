@@ -46,13 +46,14 @@ class Assembler {
         std::vector<std::string> replies;  // by chunk; empty: has not come
         Clock::time_point last;
     };
+    std::string chunk_path(const Piece& piece, const std::string& name) const;
     void take_chunk(const Piece& piece, const std::string& name);
     void deliver(const Unit& unit);
     std::string trace_for(const std::string& trace) const { return raw_ ? std::string() : trace; }
 
     Outlet& outlet_;
     bool raw_;
-    std::map<std::string, Unit> units_;  // by name and size of the chunks
+    std::map<std::string, Unit> units_;  // by path: name and size of the chunks
     std::vector<std::string> acknowledgements_;
     std::uint64_t messages_ = 0;
     std::uint64_t duplicates_ = 0;

@@ -176,14 +176,23 @@ std::uint64_t Client::payload_octets_max() const {
 
 void Client::subscribe() {
     const std::string subject = inbox_ + "*";
-    check(natsConnection_Subscribe(&subscription_, connection_, subject.c_str(), Callbacks::on_message,
-                                   callbacks_.get()),
-          "cannot subscribe to acknowledgements");
-    callbacks_->subscribed = true;
+    natsStatus status = natsConnection_Subscribe(&subscription_, connection_, subject.c_str(),
+                                                 Callbacks::on_message, callbacks_.get());
     // No acknowledgement may be dropped: there are never more than records in flight.
-    check(natsSubscription_SetPendingLimits(subscription_, -1, -1), "pending limits");
-    check(natsSubscription_SetOnCompleteCB(subscription_, Callbacks::on_unsubscribed, callbacks_.get()),
-          "callback");
+    if (status == NATS_OK) status = natsSubscription_SetPendingLimits(subscription_, -1, -1);
+    if (status == NATS_OK) {
+        {
+            const std::lock_guard lock(callbacks_->mutex);
+            callbacks_->subscribed = true;
+        }
+        status =
+            natsSubscription_SetOnCompleteCB(subscription_, Callbacks::on_unsubscribed, callbacks_.get());
+        if (status != NATS_OK) {
+            const std::lock_guard lock(callbacks_->mutex);
+            callbacks_->subscribed = false;
+        }
+    }
+    if (!closed()) check(status, "cannot subscribe to acknowledgements");
 }
 
 StreamFacts Client::stream(const std::string& name, bool sync_always, std::int64_t timeout_ms) const {

@@ -67,7 +67,7 @@ class Client {
     std::string last_error() const;
     std::uint64_t payload_octets_max() const;  // the server's max_payload
 
-    // Messages to inbox() + "*" go to Events::message from now on. Once.
+    // Messages to inbox() + "*" go to Events::message from now on. Once. Does nothing if it is closed().
     void subscribe();
     const std::string& inbox() const { return inbox_; }
 

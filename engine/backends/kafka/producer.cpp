@@ -112,12 +112,24 @@ rd_kafka_resp_err_t Producer::produce(const std::string& topic, std::string_view
         rd_kafka_header_add(list, name.data(), static_cast<ssize_t>(name.size()), value.data(),
                             static_cast<ssize_t>(value.size()));
     }
-    const rd_kafka_resp_err_t error = rd_kafka_producev(
-        handle_, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_KEY(key.data(), key.size()),
-        RD_KAFKA_V_VALUE(const_cast<char*>(content.data()), content.size()),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(list),
-        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(static_cast<std::uintptr_t>(ticket))), RD_KAFKA_V_END);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_headers_destroy(list);
+    std::array<rd_kafka_vu_t, 6> values{};
+    values[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    values[0].u.cstr = topic.c_str();
+    values[1].vtype = RD_KAFKA_VTYPE_KEY;
+    values[1].u.mem = {const_cast<char*>(key.data()), key.size()};
+    values[2].vtype = RD_KAFKA_VTYPE_VALUE;
+    values[2].u.mem = {const_cast<char*>(content.data()), content.size()};
+    values[3].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    values[3].u.i = RD_KAFKA_MSG_F_COPY;
+    values[4].vtype = RD_KAFKA_VTYPE_HEADERS;
+    values[4].u.headers = list;
+    values[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    values[5].u.ptr = reinterpret_cast<void*>(static_cast<std::uintptr_t>(ticket));
+    rd_kafka_error_t* const failure = rd_kafka_produceva(handle_, values.data(), values.size());
+    if (failure == nullptr) return RD_KAFKA_RESP_ERR_NO_ERROR;
+    const rd_kafka_resp_err_t error = rd_kafka_error_code(failure);
+    rd_kafka_error_destroy(failure);
+    rd_kafka_headers_destroy(list);  // the library's only if it took the record
     return error;
 }
 
