@@ -1,7 +1,6 @@
 """Runs backend_driver (tests/backends) and reads what it says: for the tests of shared-object backends."""
 
 import collections
-import pathlib
 import subprocess
 import threading
 import time
@@ -31,7 +30,7 @@ def write_mails(folder, count, seed=0):
 class Driver:
     """One run. `done` grows while it goes on: a Done for each completion, in their order."""
 
-    def __init__(self, backend, folder, options, to=("user@example.com",), seed=1, retry=True, deadline_s=300,
+    def __init__(self, backend, folder, options, errors_path, to=("user@example.com",), seed=1, retry=True, deadline_s=300,
                  in_flight=256, arguments=()):
         so = harness.BIN.parent / "lib" / "ringmx" / f"ringmx-{backend}.so"
         command = [harness.program("backend_driver"), str(so), str(folder), "--seed", str(seed),
@@ -45,7 +44,7 @@ class Driver:
         self.done, self.lines = [], []
         self.opened, self.counters, self.false, self.unfinished = None, {}, [], []
         self.changed = threading.Condition()
-        self.errors_path = pathlib.Path(str(folder) + ".stderr")
+        self.errors_path = errors_path
         with open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -113,4 +112,3 @@ class Driver:
 
     def __exit__(self, *_error):
         self.kill()
-        self.errors_path.unlink(missing_ok=True)

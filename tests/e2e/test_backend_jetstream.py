@@ -1,7 +1,6 @@
 """The jetstream backend against real nats-server processes: one, and a cluster of three with three replicas."""
 
 import collections
-import pathlib
 import shutil
 import subprocess
 import time
@@ -34,17 +33,18 @@ def setUpModule():
 
 def tearDownModule():
     shutil.rmtree(mails, ignore_errors=True)
-    pathlib.Path(str(mails) + ".stderr").unlink(missing_ok=True)
 
 
 class JetStreamCase(unittest.TestCase):
     def setUp(self):
         self.folder = harness.new_folder("jetstream")
+        self.runs = 0
         self.addCleanup(shutil.rmtree, self.folder, True)
 
     def drive(self, cluster, folder=None, **keywords):
         options = {"servers": cluster.urls, "stream": "MAIL", **keywords.pop("options", {})}
-        driver = Driver("jetstream", folder or mails, options, **keywords)
+        self.runs += 1
+        driver = Driver("jetstream", folder or mails, options, errors_path=self.folder / f"stderr-{self.runs}", **keywords)
         self.addCleanup(driver.__exit__)
         return driver
 
@@ -128,6 +128,28 @@ class JetStreamCluster(JetStreamCase):
             expected = self.stored(driver)
             self.assertEqual(len(expected), count)
             self.check_exact(expected, self.read(cluster))
+
+    def test_OfTwoWritersOneIsKilledAndWhatBothHadAcknowledgedIsThere(self):
+        with NatsCluster(3) as cluster:
+            self.start(cluster)
+            lost = self.drive(cluster, seed=1, in_flight=32)
+            other = self.drive(cluster, seed=2, in_flight=32)
+            lost.wait_for(lambda d: d.count("stored") >= count // 3, "first third")
+            lost.kill()
+            self.assertEqual(other.finish(), 0, other.report())
+            expected = self.stored(other)
+            self.assertEqual(len(expected), count)
+            acknowledged = {done.id: done.file for done in lost.done if done.status == "stored"}
+            found = self.read_what_is_whole(cluster)
+            self.assertLessEqual(len(found), 2 * count)
+            for name, file in {**expected, **acknowledged}.items():
+                self.assertEqual(found[name], (mails / file).read_bytes(), file)
+
+    def read_what_is_whole(self, cluster):
+        """Chunks of what the killed writer did not finish are dropped on the way."""
+        maildir = self.folder / "Maildir"
+        cluster.tool("cat", "MAIL", "--maildir", maildir, "--raw", "--until-empty", "--give-up", 5, timeout_s=600)
+        return {path.name.removesuffix(".ringmx"): path.read_bytes() for path in (maildir / "new").iterdir()}
 
     def test_WholeClusterAwayThenEverythingIsStoredOnce(self):
         with NatsCluster(3) as cluster:
