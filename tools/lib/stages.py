@@ -165,10 +165,13 @@ def stage_fuzz(_options):
     return tally
 
 
+E2E_TARGETS = ("ringmx", "ringmxctl", "backend_driver", "ringmx_backend_jetstream", "ringmx-jetstream")
+
+
 def stage_e2e(options):
     """The release programs with real clients: swaks, curl, smtplib, smtp-source, Postfix; limits, full disk, drain."""
     log = LOGS / "e2e-build.log"
-    if not build("release", log, ["ringmx", "ringmxctl"]):
+    if not build("release", log, E2E_TARGETS):
         return failed("e2e: build", log)
     return end_to_end("e2e", "release", "e2e", ["--short"] if options.quick else [])
 

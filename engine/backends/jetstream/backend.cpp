@@ -29,4 +29,4 @@ class JetStream final : public plugin::Backend {
 
 }  // namespace
 
-RINGMX_BACKEND(JetStream, "jetstream", "0.1.0")
+RINGMX_BACKEND(JetStream, "jetstream", RINGMX_VERSION)

@@ -28,4 +28,4 @@ class Kafka final : public plugin::Backend {
 
 }  // namespace
 
-RINGMX_BACKEND(Kafka, "kafka", "0.1.0")
+RINGMX_BACKEND(Kafka, "kafka", RINGMX_VERSION)
