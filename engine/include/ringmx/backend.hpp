@@ -30,6 +30,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ringmx/backend.h"
@@ -144,6 +145,16 @@ class Options {
             values.push_back(entry.value);
         }
         return values;
+    }
+    // Those whose names begin with `prefix`, which is left out: options that are passed on to a library.
+    std::vector<std::pair<std::string, std::string>> with_prefix(std::string_view prefix) const {
+        std::vector<std::pair<std::string, std::string>> found;
+        for (const Entry& entry : entries_) {
+            if (!entry.name.starts_with(prefix)) continue;
+            entry.used = true;
+            found.emplace_back(entry.name.substr(prefix.size()), entry.value);
+        }
+        return found;
     }
     // A whole number within limits, else an error that says so.
     std::uint64_t number(std::string_view name, std::uint64_t fallback, std::uint64_t least,

@@ -1,0 +1,169 @@
+"""Real nats-server processes, and a tap that sees what is published: for the tests of the jetstream backend."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import harness
+
+READY_S_MAX = 60
+NODES = ("a", "b", "c")
+NATS_SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nats-server"
+
+
+def accepts(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as probe:
+            return probe.recv(4) == b"INFO"
+    except OSError:
+        return False
+
+
+class NatsServer:
+    """One server, alone or a node of a cluster. Its store outlives kill() and start()."""
+
+    def __init__(self, folder, name="one", routes=None, cluster_port=None, extra=""):
+        self.folder = folder / name
+        self.port = harness.free_port()
+        self.process = None
+        self.folder.mkdir(parents=True)
+        self.log_path = self.folder / "server.log"
+        cluster = ""
+        if cluster_port:
+            urls = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
+            cluster = (f'cluster {{ name: "mail", listen: "127.0.0.1:{cluster_port}", routes: [{urls}] }}\n')
+        self.config_path = self.folder / "nats.conf"
+        self.config_path.write_text(
+            f'server_name: "{name}"\nlisten: "127.0.0.1:{self.port}"\n'
+            f'jetstream {{ store_dir: "{self.folder}/store", max_mem: 256MB, max_file: 8GB }}\n{cluster}{extra}\n')
+
+    @property
+    def url(self):
+        return f"nats://127.0.0.1:{self.port}"
+
+    def launch(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([NATS_SERVER, "-c", str(self.config_path)],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self):
+        self.launch()
+        deadline = time.monotonic() + READY_S_MAX
+        while not accepts(self.port):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"nats-server does not serve:\n{self.log_path.read_text()[-3000:]}")
+            time.sleep(0.02)
+        return self
+
+    def kill(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+class NatsCluster:
+    """`count` servers; a context manager that leaves no process and no store behind. `extra` is added to their
+    configuration, `login` to the command lines of ringmx-jetstream."""
+
+    def __init__(self, count=1, extra="", login=()):
+        self.login = login
+        self.folder = harness.new_folder("nats")
+        if count == 1:
+            self.nodes = [NatsServer(self.folder, extra=extra)]
+            return
+        ports = [harness.free_port() for _ in range(count)]
+        self.nodes = [NatsServer(self.folder, name, ports, port, extra) for name, port in zip(NODES, ports)]
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_error):
+        self.remove()
+
+    def start(self):
+        for node in self.nodes:
+            node.launch()
+        for node in self.nodes:
+            deadline = time.monotonic() + READY_S_MAX
+            while not accepts(node.port):
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"nats-server does not serve:\n{node.log_path.read_text()[-3000:]}")
+                time.sleep(0.02)
+
+    def kill(self):
+        for node in self.nodes:
+            node.kill()
+
+    def remove(self):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def urls(self):
+        return [node.url for node in self.nodes]
+
+    def tool(self, *arguments, timeout_s=300):
+        """Runs ringmx-jetstream; returns its standard output."""
+        servers = [part for url in self.urls for part in ("--server", url)]
+        done = subprocess.run([harness.program("ringmx-jetstream"), *servers, *self.login, *map(str, arguments)],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"ringmx-jetstream {arguments}: {done.returncode}\n{done.stderr.decode()}")
+        return done.stdout
+
+    def create(self, stream="MAIL", *arguments):
+        self.tool("create", stream, "--wait", READY_S_MAX, *arguments)
+
+    def info(self, stream="MAIL"):
+        return json.loads(self.tool("info", stream))
+
+
+class Tap(threading.Thread):
+    """A plain subscriber: `seen` gets (subject, headers as a list of pairs, payload) of everything published."""
+
+    def __init__(self, port, subject=">"):
+        super().__init__(daemon=True)
+        self.seen = []
+        self.connection = socket.create_connection(("127.0.0.1", port), 30)
+        self.file = self.connection.makefile("rb")
+        self.file.readline()  # INFO
+        self.connection.sendall(b'CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\n'
+                                b"SUB " + subject.encode() + b" 1\r\nPING\r\n")
+        while self.file.readline().strip() != b"PONG":
+            pass
+        self.start()
+
+    def run(self):
+        try:
+            while line := self.file.readline():
+                words = line.split()
+                if words[0] == b"PING":
+                    self.connection.sendall(b"PONG\r\n")
+                elif words[0] == b"HMSG":
+                    header_octets, total = int(words[-2]), int(words[-1])
+                    data = self.file.read(total + 2)[:-2]
+                    headers = re.findall(rb"(?m)^([^:\r\n]+): ([^\r\n]*)\r\n", data[:header_octets])
+                    self.seen.append((words[1].decode(), [(k.decode(), v.decode()) for k, v in headers],
+                                      data[header_octets:]))
+                elif words[0] == b"MSG":
+                    self.file.read(int(words[-1]) + 2)
+        except (OSError, ValueError):
+            pass
+
+    def close(self):
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.join()
+        self.file.close()
+        self.connection.close()

@@ -1,0 +1,181 @@
+// The command cat: a durable pull consumer of a stream.
+//
+// Several readers may share a durable consumer, but the chunks of a message are then spread over them: such a
+// stream has one reader for each subject (--subject), or one reader.
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+
+#include "assembler.hpp"
+#include "commands.hpp"
+#include "outlet.hpp"
+
+namespace ringmx::jetstream {
+namespace {
+
+constexpr std::int64_t ns_per_s = 1'000'000'000;
+constexpr std::int64_t request_wait_ms = 5000;
+constexpr std::int64_t fetch_wait_ms = 1000;
+constexpr int fetch_records_max = 32;
+constexpr std::int64_t unacknowledged_max = 65536;  // chunks of incomplete messages count
+constexpr int failures_max = 20;                    // fetches in a row, while connected
+
+std::atomic<bool> ended{false};
+
+struct ContextDestroyer {
+    void operator()(jsCtx* context) const { jsCtx_Destroy(context); }
+};
+struct SubscriptionDestroyer {
+    void operator()(natsSubscription* subscription) const { natsSubscription_Destroy(subscription); }
+};
+
+void check(natsStatus status, const char* what) {
+    if (status == NATS_OK) return;
+    const char* text = nats_GetLastError(nullptr);
+    throw std::runtime_error(std::string(what) + ": " +
+                             (text != nullptr && *text != '\0' ? text : natsStatus_GetText(status)));
+}
+
+class Reader {
+ public:
+    Reader(const Access& access, const CatOptions& options)
+        : options_(options),
+          client_(access, {}),
+          outlet_(options.maildir, options.work),
+          assembler_(outlet_, options.raw) {
+        if (!client_.wait_connected(access.timeout_ms)) throw std::runtime_error(client_.last_error());
+        jsOptions wait;
+        jsOptions_Init(&wait);
+        wait.Wait = request_wait_ms;
+        jsCtx* context = nullptr;
+        check(natsConnection_JetStream(&context, client_.raw(), &wait), "JetStream");
+        context_.reset(context);
+        subscribe();
+    }
+
+    int run() {
+        auto next_round = Clock::now();
+        while (!ended) {
+            const int count = fetch();
+            settle();
+            if (Clock::now() >= next_round) {
+                send(assembler_.held(), "+WPI");
+                next_round = Clock::now() + std::chrono::milliseconds(options_.ack_wait_s * 1000 / 3);
+            }
+            drop_incomplete();
+            if (options_.until_empty && count == 0 && client_.connected() && nothing_left()) break;
+        }
+        natsConnection_FlushTimeout(client_.raw(), request_wait_ms);
+        std::fprintf(stderr, "ringmx-jetstream: %llu messages, %llu records that were there before\n",
+                     static_cast<unsigned long long>(assembler_.messages()),
+                     static_cast<unsigned long long>(assembler_.duplicates()));
+        return 0;
+    }
+
+ private:
+    void subscribe() {
+        jsConsumerConfig config;
+        jsConsumerConfig_Init(&config);
+        config.Durable = options_.durable.c_str();
+        config.AckPolicy = js_AckExplicit;
+        config.AckWait = options_.ack_wait_s * ns_per_s;
+        config.MaxAckPending = unacknowledged_max;
+        if (!options_.subject.empty()) config.FilterSubject = options_.subject.c_str();
+        check(js_AddConsumer(nullptr, context_.get(), options_.stream.c_str(), &config, nullptr, nullptr),
+              "consumer");
+        jsSubOptions bind;
+        jsSubOptions_Init(&bind);
+        bind.Stream = options_.stream.c_str();
+        bind.Consumer = options_.durable.c_str();
+        natsSubscription* subscription = nullptr;
+        check(js_PullSubscribe(&subscription, context_.get(), options_.subject.c_str(),
+                               options_.durable.c_str(), nullptr, &bind, nullptr),
+              "consumer");
+        subscription_.reset(subscription);
+    }
+
+    // Records taken.
+    int fetch() {
+        natsMsgList list{};
+        const natsStatus status =
+            natsSubscription_Fetch(&list, subscription_.get(), fetch_records_max, fetch_wait_ms, nullptr);
+        if (status == NATS_OK) {
+            failures_ = 0;
+            struct Freed {
+                natsMsgList& list;
+                ~Freed() { natsMsgList_Destroy(&list); }
+            } freed{list};
+            for (int i = 0; i < list.Count; ++i)
+                take(list.Msgs[i]);
+            return list.Count;
+        }
+        if (status == NATS_TIMEOUT) return 0;
+        if (client_.connected() && ++failures_ > failures_max) check(status, "reading");
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        return 0;
+    }
+
+    void take(natsMsg* message) {
+        if (const auto piece = read_piece(message)) {
+            assembler_.take(*piece);
+            return;
+        }
+        std::fprintf(stderr, "ringmx-jetstream: a record on %s is not ringmx's; passed over\n",
+                     natsMsg_GetSubject(message));
+        if (const char* reply = natsMsg_GetReply(message)) send({reply}, "+TERM");
+    }
+
+    // Nothing is acknowledged before it is on the disk.
+    void settle() {
+        const auto replies = assembler_.take_acknowledgements();
+        if (replies.empty()) return;
+        outlet_.sync();
+        send(replies, "+ACK");
+    }
+
+    void drop_incomplete() {
+        const auto replies = assembler_.give_up(std::chrono::seconds(options_.give_up_s));
+        if (replies.empty()) return;
+        std::fprintf(stderr,
+                     "ringmx-jetstream: %zu chunks of messages that were never completed were dropped\n",
+                     replies.size());
+        send(replies, "+TERM");
+    }
+
+    void send(const std::vector<std::string>& replies, const char* what) {
+        for (const std::string& reply : replies)
+            natsConnection_PublishString(client_.raw(), reply.c_str(), what);
+    }
+
+    bool nothing_left() {
+        natsConnection_FlushTimeout(client_.raw(), request_wait_ms);
+        jsConsumerInfo* info = nullptr;
+        const natsStatus status = js_GetConsumerInfo(&info, context_.get(), options_.stream.c_str(),
+                                                     options_.durable.c_str(), nullptr, nullptr);
+        const auto held = static_cast<std::int64_t>(assembler_.held().size());
+        const bool nothing = status == NATS_OK && info->NumPending == 0 && info->NumAckPending <= held;
+        jsConsumerInfo_Destroy(info);
+        return nothing;
+    }
+
+    const CatOptions& options_;
+    Client client_;
+    Outlet outlet_;
+    Assembler assembler_;
+    std::unique_ptr<jsCtx, ContextDestroyer> context_;
+    std::unique_ptr<natsSubscription, SubscriptionDestroyer> subscription_;
+    int failures_ = 0;
+};
+
+}  // namespace
+
+int cat_stream(const Access& access, const CatOptions& options) {
+    std::signal(SIGINT, [](int) { ended = true; });
+    std::signal(SIGTERM, [](int) { ended = true; });
+    return Reader(access, options).run();
+}
+
+}  // namespace ringmx::jetstream
