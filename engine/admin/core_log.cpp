@@ -10,11 +10,13 @@ CoreLog::CoreLog(LogFilter filter, std::size_t bytes)
 }
 
 void CoreLog::write(const TransactionRecord& record) {
-    if (filter_ == LogFilter::none || (filter_ == LogFilter::errors && record.stored)) return;
+    if (filter_ == LogFilter::none || (filter_ == LogFilter::errors && record.end == TransactionEnd::stored))
+        return;
     put(record);
 }
 
 void CoreLog::write(const EventRecord& record) {
+    if (filter_ == LogFilter::none && record.level == LogLevel::info) return;
     put(record);
 }
 

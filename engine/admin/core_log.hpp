@@ -15,7 +15,7 @@
 
 namespace ringmx::admin {
 
-// Which transactions are written at all.
+// Which transactions are written at all; with none, what clients did wrong is not, either.
 enum class LogFilter : std::uint8_t { all, errors, none };
 
 class CoreLog {

@@ -5,8 +5,11 @@
 #include <chrono>
 
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.hpp"
@@ -19,12 +22,18 @@ constexpr auto kPollInterval = std::chrono::milliseconds(50);
 constexpr std::size_t kBatchBytes = 256u << 10;    // one write, near enough
 constexpr std::size_t kEventsBytesMax = 1u << 20;  // lines of event() that may wait for a slow output
 constexpr std::size_t kRecordsPerVisit = 1024;     // of one core, before the next one's turn
+constexpr int kOutputWaitMs = 2000;                // for an output that takes nothing, once the log is to end
 
 Result<int> open_output(const std::string& path) {
     if (path.empty()) return STDERR_FILENO;
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
     if (fd < 0) return system_error(errno, "log.path: cannot open " + path);
     return fd;
+}
+
+bool is_regular_file(int fd) {
+    struct stat about {};
+    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 }
 
 // Signals are for the program's own threads.
@@ -42,7 +51,8 @@ Result<std::unique_ptr<Log>> Log::open(const LogOptions& options) {
     return std::unique_ptr<Log>(new Log(options, *fd));
 }
 
-Log::Log(const LogOptions& options, int fd) : path_(options.path), sink_(options.sink), fd_(fd) {
+Log::Log(const LogOptions& options, int fd)
+    : path_(options.path), sink_(options.sink), fd_(fd), is_file_(is_regular_file(fd)) {
     for (std::uint32_t i = 0; i < options.cores; ++i) {
         cores_.push_back(std::make_unique<CoreLog>(options.filter, options.ring_bytes));
     }
@@ -67,6 +77,7 @@ void Log::stop() {
         const std::lock_guard lock(mutex_);
         stop_ = true;
     }
+    ending_.store(true, std::memory_order_relaxed);
     stopping_.notify_all();
     if (thread_.joinable()) thread_.join();
 }
@@ -120,7 +131,7 @@ void Log::collect_core(std::uint32_t index) {
 }
 
 void Log::report_dropped() {
-    const std::uint64_t dropped = records_dropped();
+    const std::uint64_t dropped = records_dropped() + lines_lost();
     if (dropped == dropped_reported_) return;
     const std::string count = std::to_string(dropped - dropped_reported_);
     dropped_reported_ = dropped;
@@ -139,6 +150,7 @@ void Log::reopen_if_wanted() {
     }
     close(fd_);
     fd_ = *fd;
+    is_file_ = is_regular_file(fd_);
     line_torn_ = false;
 }
 
@@ -152,19 +164,34 @@ void Log::pass_on() {
     batch_.clear();
 }
 
+// Waits for a pipe that is full, since a write to it would block for as long as its reader likes, and with it
+// the end of the server. A file never blocks in this way. False: the log is to end, and nothing moves.
+bool Log::output_takes_more() const {
+    if (is_file_) return true;
+    for (int waited_ms = 0;;) {
+        pollfd output{fd_, POLLOUT, 0};
+        const int step_ms = static_cast<int>(kPollInterval.count());
+        if (poll(&output, 1, step_ms) != 0) return true;  // ready, or an error that write() reports
+        if (ending_.load(std::memory_order_relaxed) && (waited_ms += step_ms) >= kOutputWaitMs) return false;
+    }
+}
+
 void Log::flush() {
     if (batch_.empty()) return;
     if (sink_) return pass_on();
     if (line_torn_) batch_.insert(0, 1, '\n');
     std::string_view rest = batch_;
-    while (!rest.empty()) {
-        const ssize_t written = write(fd_, rest.data(), rest.size());
+    while (!rest.empty() && output_takes_more()) {
+        // A pipe that takes anything takes PIPE_BUF octets without blocking.
+        const std::size_t most = is_file_ ? rest.size() : std::min<std::size_t>(rest.size(), PIPE_BUF);
+        const ssize_t written = write(fd_, rest.data(), most);
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) break;
         rest.remove_prefix(static_cast<std::size_t>(written));
     }
     if (!rest.empty()) {
-        batches_lost_.fetch_add(1, std::memory_order_relaxed);
+        const auto lines = static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
+        lines_lost_.fetch_add(lines, std::memory_order_relaxed);
         const std::size_t done = batch_.size() - rest.size();
         if (done > 0) line_torn_ = batch_[done - 1] != '\n';
     } else {

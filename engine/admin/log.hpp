@@ -53,11 +53,12 @@ class Log {
     // error line says so.
     void reopen() { reopen_wanted_.store(true, std::memory_order_relaxed); }
 
-    // Writes what is there and ends the thread. The cores must have stopped. Idempotent.
+    // Writes what is there and ends the thread. The cores must have stopped. Idempotent. An output that takes
+    // nothing for two seconds loses what is left.
     void stop();
 
-    // Batches that could not be written (a full disk, a closed pipe). Any thread.
-    std::uint64_t batches_lost() const { return batches_lost_.load(std::memory_order_relaxed); }
+    // Lines that could not be written (a full disk, a closed pipe, a reader that has stopped). Any thread.
+    std::uint64_t lines_lost() const { return lines_lost_.load(std::memory_order_relaxed); }
     // Records that the cores had to drop. Any thread.
     std::uint64_t records_dropped() const;
 
@@ -69,11 +70,13 @@ class Log {
     void report_dropped();
     void reopen_if_wanted();
     void flush();
+    bool output_takes_more() const;
     void pass_on();
 
     const std::string path_;
     const std::function<void(std::string_view)> sink_;
-    int fd_;  // -1: the sink takes the lines
+    int fd_;        // -1: the sink takes the lines
+    bool is_file_;  // rather than a pipe, a socket or a terminal
     std::vector<std::unique_ptr<CoreLog>> cores_;
     LogFormat format_;   // the log thread's
     std::string batch_;  // the log thread's
@@ -87,7 +90,8 @@ class Log {
     std::string events_;  // lines of event() not yet written
 
     std::atomic<bool> reopen_wanted_{false};
-    std::atomic<std::uint64_t> batches_lost_{0};
+    std::atomic<std::uint64_t> lines_lost_{0};
+    std::atomic<bool> ending_{false};
     std::thread thread_;
 };
 

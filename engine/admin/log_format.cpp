@@ -28,6 +28,19 @@ void write_reply(JsonWriter& json, const Reply& reply) {
     json.text("reply", reply.text);
 }
 
+std::string_view event_of(TransactionEnd end) {
+    switch (end) {
+        case TransactionEnd::stored:
+        case TransactionEnd::stored_late:
+            return "message";
+        case TransactionEnd::refused:
+            return "refused";
+        case TransactionEnd::aborted:
+            break;
+    }
+    return "aborted";
+}
+
 // What the envelope says. It may have been cut: a reader that runs into the cut has seen what there is.
 void write_envelope(JsonWriter& json, Bytes envelope) {
     if (const auto name = find_envelope_field(envelope, EnvelopeField::client_name))
@@ -76,13 +89,14 @@ void LogFormat::begin(JsonWriter& json, std::int64_t wall_us, LogLevel level, st
 
 void LogFormat::append(std::string& out, const TransactionRecord& record) {
     JsonWriter json(out);
-    begin(json, record.wall_us, LogLevel::info, record.stored ? "message" : "refused");
+    begin(json, record.wall_us, LogLevel::info, event_of(record.end));
     json.text("id", as_text(record.id.text()));
     json.number("core", record.core);
     write_peer(json, record.peer);
     write_envelope(json, record.envelope);
     json.number("recipients", record.recipients);
     json.number("size", record.message_bytes);
+    if (record.end == TransactionEnd::stored_late) json.boolean("late", true);
     write_reply(json, record.reply);
     json.text("backend", record.backend);
     json.text("durability", record.durability);

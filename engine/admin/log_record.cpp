@@ -27,7 +27,7 @@ struct TransactionHead {
     std::uint32_t recipients;
     std::uint16_t code;
     EnhancedStatus status;
-    bool stored;
+    TransactionEnd end;
     std::array<std::uint16_t, 4> lengths;  // envelope, reply text, backend, durability
 };
 
@@ -102,7 +102,7 @@ TransactionRecord decode_transaction(Bytes bytes) {
     record.recipients = head.recipients;
     record.message_bytes = head.message_bytes;
     record.reply = {head.code, head.status, texts[1]};
-    record.stored = head.stored;
+    record.end = head.end;
     record.backend = texts[2];
     record.durability = texts[3];
     record.receive_us = head.receive_us;
@@ -140,7 +140,7 @@ void encode(const TransactionRecord& record, std::byte* out) {
                          .recipients = record.recipients,
                          .code = record.reply.code,
                          .status = record.reply.status,
-                         .stored = record.stored,
+                         .end = record.end,
                          .lengths = {}};
     put(head, texts_of(record), out);
 }

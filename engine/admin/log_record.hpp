@@ -16,7 +16,14 @@ namespace ringmx::admin {
 
 enum class LogLevel : std::uint8_t { info, warning, error };
 
-// The end of one transaction, accepted or not. Views are needed during the call only.
+enum class TransactionEnd : std::uint8_t {
+    stored,       // and acknowledged
+    stored_late,  // stored when the client had left or been told 451
+    refused,      // an answer to the message that is not 250
+    aborted,      // before there was one: RSET, a new EHLO, a lost connection, a timeout, a limit
+};
+
+// The end of one transaction. Views are needed during the call only.
 struct TransactionRecord {
     std::int64_t wall_us = 0;  // now
     std::uint32_t core = 0;
@@ -25,8 +32,8 @@ struct TransactionRecord {
     Bytes envelope;                // message/envelope.hpp: gives HELO name, reverse-path and first recipients
     std::uint32_t recipients = 0;  // accepted
     std::uint64_t message_bytes = 0;  // trace headers and mail data
-    Reply reply;                      // to the end of data, or to what ended the transaction
-    bool stored = false;              // acknowledged
+    Reply reply;                      // to the message; code 0: there was none
+    TransactionEnd end = TransactionEnd::refused;
     std::string_view backend;
     std::string_view durability;
     std::int64_t receive_us = 0;  // from MAIL to the end of data
@@ -39,9 +46,9 @@ struct EventRecord {
     std::int64_t wall_us = 0;
     std::uint32_t core = 0;
     LogLevel level = LogLevel::info;
-    std::string_view event;   // a short name: "violation", "buffers_exhausted"
+    std::string_view event;   // a short name: "violation", "recipient_refused"
     std::string_view text;    // for a person; may be empty
-    std::string_view detail;  // the rule, the file, ...; may be empty
+    std::string_view detail;  // the rule, the address, ...; may be empty
     PeerAddress peer;         // family none: no client
     Reply reply;              // code 0: no reply
 };

@@ -38,12 +38,13 @@ struct Message {
     // The core's own: who waits for this message. Storage does not read it.
     std::uint32_t connection_slot = 0;
     std::uint32_t connection_generation = 0;
-    std::int64_t begun_ns = 0;      // monotonic: MAIL
-    std::int64_t data_ns = 0;       // monotonic: first octet of mail data wanted
-    std::int64_t submitted_ns = 0;  // monotonic: handed to storage
-    bool orphaned = false;          // its connection is gone: release it when storage gives it back
-    std::uint8_t outcome = 0;       // storage's status, between its report and the session's reply
-    std::string_view outcome_text;  // valid until release: static, or in a chunk's unused memory
+    std::int64_t begun_ns = 0;       // monotonic: MAIL
+    std::int64_t data_ns = 0;        // monotonic: first octet of mail data wanted
+    std::int64_t submitted_ns = 0;   // monotonic: handed to storage
+    bool orphaned = false;           // its connection is gone: release it when storage gives it back
+    Chunk* envelope_copy = nullptr;  // for the log, of a message whose first chunk has left; ours to release
+    std::uint8_t outcome = 0;        // storage's status, between its report and the session's reply
+    std::string_view outcome_text;   // valid until release: static, or in a chunk's unused memory
 
     // Storage's, beside its report that the message is stored: by what, and what that means, if it is not
     // what the host's traits say (a backend of several, storage/delivery/fallback.hpp). Static storage
@@ -87,8 +88,8 @@ class MessagePool {
     // Ends the envelope and appends the trace headers. `expected_bytes` (0: unknown) sizes the first chunk.
     // False when there is no memory.
     bool begin_body(Message& message, Bytes trace, std::uint64_t expected_bytes);
-    // Room for mail data in the last chunk; if that is full, adds a chunk. At least two octets, or empty when
-    // there is no memory.
+    // Room for mail data in the last chunk; if that is full, adds a chunk. At least scan::kRoomMin octets, or
+    // empty when there is no memory.
     MutableBytes body_room(Message& message);
     // `octets` were written into that room; crc is the CRC32C of the last chunk's whole payload.
     static void body_written(Message& message, std::size_t octets, std::uint32_t crc);

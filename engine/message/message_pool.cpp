@@ -13,8 +13,6 @@ namespace ringmx {
 
 namespace {
 
-// With less room than this the scan makes no progress (scan/data_scan.hpp).
-constexpr std::size_t kScanRoomMin = 2;
 // Mail data of unknown size begins behind the envelope if this much room is left there.
 constexpr std::size_t kFirstRoomMin = 2048;
 // A message that is this long already goes on in large chunks.
@@ -125,6 +123,7 @@ void MessagePool::release(Message* message) {
     RMX_ASSERT(slot >= state.slots() && slot < state.slots() + state.fresh);
     RMX_ASSERT(slot->live);  // false: released already
     slabs_.release_list(message->first);
+    if (message->envelope_copy != nullptr) slabs_.release(message->envelope_copy);
     message->first = nullptr;
     message->last = nullptr;
     message->next = state.free;
@@ -185,7 +184,7 @@ MutableBytes MessagePool::body_room(Message& message) {
     const ChunkClass wanted =
         message.total_bytes() < kGrowLargeBytes ? ChunkClass::medium : ChunkClass::large;
     Chunk* const chunk = acquire_down(slabs_, wanted, 0);
-    if (chunk == nullptr) return room.size() >= kScanRoomMin ? room : MutableBytes{};
+    if (chunk == nullptr) return room.size() >= scan::kRoomMin ? room : MutableBytes{};
     (message.last == nullptr ? message.first : message.last->next) = chunk;
     message.last = chunk;
     return chunk->room();

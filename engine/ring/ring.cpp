@@ -171,6 +171,7 @@ int Ring::enter(std::int64_t timeout_ns, std::uint32_t batch, std::uint32_t batc
             return 0;
         case EBUSY:
         case EAGAIN:
+        case ENOMEM:  // of the kernel, for a moment
             ++counters_.busy;
             return 0;
         default:

@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "admin/log_record.hpp"
 #include "base/peer.hpp"
 #include "message/message.hpp"
 #include "policy/policy.hpp"
@@ -118,8 +119,8 @@ class Connection final : public smtp::Handler {
     void verdict_overdue();
     void drop_message();
     void end_questions();
-    void log_outcome(const Reply& reply, bool stored);
-    void log_violation(std::string_view rule, const Reply& reply);
+    Decision sender_refused(const Decision& decision, std::string_view reverse_path);
+    void log_outcome(const Reply& reply, admin::TransactionEnd end);
     std::string_view client_name() const;
     void keep_client_name(std::string_view name);
 
@@ -130,9 +131,8 @@ class Connection final : public smtp::Handler {
     std::int64_t wheel_ns_ = 0;    // for when the wheel has us
     Chunk* held_first_ = nullptr;  // input that the session could not take yet, oldest first
     Chunk* held_last_ = nullptr;
-    Chunk* output_ = nullptr;         // replies: [begin, begin + sending_) are in the kernel's hands
-    Message* message_ = nullptr;      // the open transaction's; with storage while question_ is `store`
-    Chunk* kept_envelope_ = nullptr;  // of a message whose first chunk has left for storage; for the log
+    Chunk* output_ = nullptr;     // replies: [begin, begin + sending_) are in the kernel's hands
+    Message* message_ = nullptr;  // the open transaction's; with storage while question_ is `store`
     std::uint32_t slot_;
     std::uint32_t generation_;
     std::uint32_t held_bytes_ = 0;

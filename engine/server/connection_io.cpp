@@ -213,7 +213,7 @@ void Connection::arm_receive() {
 std::size_t Connection::bulk_octets() {
     const std::size_t room = body_room().size();
     if (room == 0) return 0;
-    return std::clamp(room, limits::receive_buffer_small_bytes, limits::receive_buffer_large_bytes);
+    return std::min(room, limits::receive_buffer_large_bytes);
 }
 
 void Connection::cancel_receive() {

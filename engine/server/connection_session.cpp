@@ -8,6 +8,7 @@
 #include "message/trace.hpp"
 #include "server/connection.hpp"
 #include "server/core.hpp"
+#include "server/transaction_log.hpp"
 
 namespace ringmx::server {
 
@@ -153,12 +154,12 @@ void Connection::submit_part(Chunk* chunk) {
 
 // The log line wants the envelope, which leaves with the first chunk. It does without if there is no memory.
 void Connection::keep_envelope(const Chunk& first) {
-    kept_envelope_ = core_.slabs().acquire(ChunkClass::small);
-    if (kept_envelope_ == nullptr) return;
+    Chunk* const copy = message_->envelope_copy = core_.slabs().acquire(ChunkClass::small);
+    if (copy == nullptr) return;
     const Bytes envelope = first.payload().first(message_->envelope_bytes);
-    const std::size_t count = std::min(envelope.size(), kept_envelope_->room().size());
-    std::memcpy(kept_envelope_->room().data(), envelope.data(), count);
-    kept_envelope_->end += static_cast<std::uint32_t>(count);
+    const std::size_t count = std::min(envelope.size(), copy->room().size());
+    std::memcpy(copy->room().data(), envelope.data(), count);
+    copy->end += static_cast<std::uint32_t>(count);
 }
 
 // --- decisions
@@ -200,14 +201,14 @@ Decision Connection::on_hello(const smtp::Hello& hello) {
 Decision Connection::on_mail(const smtp::MailCommand& command) {
     if (!core_.accepting()) {
         core_.counters().storage_refusals.add(1);
-        return Decision::reject(kNoStorage);
+        return sender_refused(Decision::reject(kNoStorage), command.reverse_path.address);
     }
     message_ = core_.messages().acquire(core_.next_id());
     if (message_ == nullptr || !write_envelope_head(command)) {
         if (message_ != nullptr) core_.messages().release(message_);
         message_ = nullptr;
         core_.counters().memory_refusals.add(1);
-        return Decision::reject(kNoStorage);
+        return sender_refused(Decision::reject(kNoStorage), command.reverse_path.address);
     }
     message_->connection_slot = slot_;
     message_->connection_generation = generation_;
@@ -220,7 +221,13 @@ Decision Connection::on_mail(const smtp::MailCommand& command) {
     if (decision.kind == Decision::Kind::reject || decision.kind == Decision::Kind::disconnect) {
         core_.messages().release(message_);
         message_ = nullptr;
+        return sender_refused(decision, command.reverse_path.address);
     }
+    return decision;
+}
+
+Decision Connection::sender_refused(const Decision& decision, std::string_view reverse_path) {
+    log_refusal(core_, "sender_refused", reverse_path, peer_, decision.reply);
     return decision;
 }
 
@@ -263,6 +270,7 @@ Decision Connection::on_rcpt(const smtp::RcptCommand& command) {
     }
     if (!ok) {
         pool.truncate_envelope(*message_, envelope_before_);
+        log_refusal(core_, "recipient_refused", command.forward_path.address, peer_, kTooManyRecipients);
         return Decision::reject(kTooManyRecipients);
     }
     ++questions_asked_;
@@ -286,6 +294,10 @@ Decision Connection::recipient_decided(const Decision& decision) {
         core_.counters().recipients_accepted.add(1);
     }
     if (decision.kind == Decision::Kind::reject || decision.kind == Decision::Kind::disconnect) {
+        const Bytes added = message_->envelope().subspan(envelope_before_);
+        const auto path = find_envelope_field(added, EnvelopeField::forward_path);
+        log_refusal(core_, "recipient_refused", path ? as_text(*path) : std::string_view{}, peer_,
+                    decision.reply);
         core_.messages().truncate_envelope(*message_, envelope_before_);
         core_.counters().recipients_refused.add(1);
     }
@@ -347,7 +359,7 @@ Decision Connection::submit_message() {
 
 void Connection::refuse_message(const Reply& reply) {
     core_.counters().messages_refused.add(1);
-    log_outcome(reply, false);
+    log_outcome(reply, admin::TransactionEnd::refused);
     drop_message();
 }
 
@@ -374,11 +386,10 @@ void Connection::on_stored() {
                                                                              : Reply{451, {4, 3, 0}, why});
         core_.counters().messages_failed.add(1);
     }
-    log_outcome(decision.reply, status == storage::StoreStatus::stored);
+    log_outcome(decision.reply, status == storage::StoreStatus::stored ? admin::TransactionEnd::stored
+                                                                       : admin::TransactionEnd::refused);
     core_.messages().release(message_);
     message_ = nullptr;
-    if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
-    kept_envelope_ = nullptr;
     session_.on_decision(decision);
     touch();
     feed_held();
@@ -413,6 +424,8 @@ void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answ
         }
         offered_name_.reset();
     } else if (question == Question::mail && !accepted) {
+        const auto path = find_envelope_field(message_->envelope(), EnvelopeField::reverse_path);
+        sender_refused(decision, path ? as_text(*path) : std::string_view{});
         core_.messages().release(message_);
         message_ = nullptr;
     } else if (question == Question::recipient) {
@@ -437,6 +450,7 @@ void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answ
 void Connection::on_abort() {
     if (message_ == nullptr) return;
     core_.counters().messages_aborted.add(1);
+    log_outcome({}, admin::TransactionEnd::aborted);
     drop_message();
 }
 
@@ -447,9 +461,11 @@ void Connection::end_questions() {
     core_.policy().on_disconnect(ticket());
 }
 
+void Connection::log_outcome(const Reply& reply, admin::TransactionEnd end) {
+    log_transaction(core_, *message_, peer_, end, reply, question_ == Question::store);
+}
+
 void Connection::drop_message() {
-    if (kept_envelope_ != nullptr) core_.slabs().release(kept_envelope_);
-    kept_envelope_ = nullptr;
     if (question_ == Question::store) {
         message_->orphaned = true;  // with storage, beyond recall; released when it comes back
     } else if (message_->parts_submitted > 0) {
@@ -464,7 +480,7 @@ void Connection::drop_message() {
 
 void Connection::on_violation(std::string_view rule, const Reply& reply) {
     core_.counters().violations.add(1);
-    log_violation(rule, reply);
+    log_refusal(core_, "violation", rule, peer_, reply);
 }
 
 // --- the client's name

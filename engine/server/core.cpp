@@ -12,6 +12,7 @@
 #include "base/assert.hpp"
 #include "base/limits.hpp"
 #include "server/operations.hpp"
+#include "server/transaction_log.hpp"
 
 namespace ringmx::server {
 
@@ -354,8 +355,10 @@ void Core::serve_storage() {
         Connection* connection =
             message->orphaned ? nullptr : find(message->connection_slot, message->connection_generation);
         if (connection == nullptr || !connection->holds(message)) {
-            if (message->outcome == static_cast<std::uint8_t>(storage::StoreStatus::stored))
+            if (message->outcome == static_cast<std::uint8_t>(storage::StoreStatus::stored)) {
                 options_.counters.messages_stored_late.add(1);
+                log_stored_late(*this, *message);
+            }
             messages_->release(message);
         } else {
             connection->on_stored();

@@ -263,14 +263,15 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
         state->storage->stop();
         return status.error();
     }
-    state->log_start(kernel);
     std::unique_ptr<Engine> engine(new Engine(std::move(state)));
+    State& started = *engine->state_;
     if (!config.admin.socket.empty()) {
-        auto status = admin::StatusServer::start(config.admin.socket,
-                                                 [raw = engine->state_.get()] { return raw->status_json(); });
-        if (!status) return status.error();
-        engine->state_->status = std::move(*status);
+        auto status =
+            admin::StatusServer::start(config.admin.socket, [&started] { return started.status_json(); });
+        if (!status) return Error{start_error::bad_config, status.error().message};
+        started.status = std::move(*status);
     }
+    started.log_start(kernel);
     return engine;
 }
 

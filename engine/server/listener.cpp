@@ -62,7 +62,10 @@ Result<int> open_one(const Address& address, const std::string& text, bool share
         const int code = errno;
         ::close(fd);
         Error error = system_error(code, "cannot listen on " + text);
-        if (code == EADDRINUSE) error.code = start_error::address_in_use;
+        if (code == EADDRINUSE) {
+            error.code = start_error::address_in_use;
+            error.message += ": stop the program that listens there, or change server.listen";
+        }
         return error;
     }
     return fd;

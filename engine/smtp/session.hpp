@@ -55,7 +55,8 @@ class Handler {
     virtual MutableBytes reply_room(std::size_t octets) = 0;
     // One whole reply was written into the last reply_room.
     virtual void reply_written(std::size_t octets) = 0;
-    // Room for mail data (at least 2 octets, the more the better), or empty: the session waits for resume().
+    // Room for mail data (at least scan::kRoomMin octets, the more the better), or empty: the session waits
+    // for resume().
     virtual MutableBytes body_room() = 0;
     // CRC32C of the chunk that body_room belongs to, before the next octet: where the scan's checksum goes
     // on.

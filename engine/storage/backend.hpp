@@ -12,6 +12,7 @@
 // after.
 //   message_done is reported after part_done of all its parts.
 // - message_done(stored) is reported only when the durability of traits() holds for all of the message.
+// - The payloads of the chunks are constant for a backend: their core may still read them.
 // - Between commit and message_done the message, its chunks, the headrooms and the unused tails of its chunks
 // belong
 //   to the backend. Between part and part_done so does that chunk.

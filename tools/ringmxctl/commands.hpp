@@ -38,6 +38,8 @@ struct OpenedSpool {
 };
 OpenedSpool open_spool(const Location& location, bool acknowledged);
 // Complains about every corruption that the reader has met; true if there was any.
+// `reported`: of the reader's problems, how many were reported before; brought up to date.
+bool report_corruption(const storage::spool::SpoolReader& reader, std::size_t& reported);
 bool report_corruption(const storage::spool::SpoolReader& reader);
 
 struct FoundMessage {

@@ -80,6 +80,7 @@ ExitCode ack(const AckOptions& options) {
         complain(done.error().message);
         code = ExitCode::failed;
     }
+    if (report_corruption(*spool.reader)) code = ExitCode::failed;
     std::printf("%llu messages acknowledged\n", static_cast<unsigned long long>(acknowledger.count()));
     return code;
 }

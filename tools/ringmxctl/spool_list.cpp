@@ -63,11 +63,12 @@ ExitCode follow(const ListOptions& options) {
     if (!spool.reader) return spool.code;
     if (const ExitCode code = seek(*spool.reader, options); code != ExitCode::ok) return code;
     Output out(STDOUT_FILENO, "standard output");
-    for (;;) {
+    for (std::size_t reported = 0;;) {
         if (const Status printed = print_new(*spool.reader, options.json, out); !printed) {
             complain(printed.error().message);
             return ExitCode::failed;
         }
+        report_corruption(*spool.reader, reported);
         nanosleep(&kFollowPause, nullptr);
     }
 }

@@ -1,5 +1,6 @@
 // Finding and opening a spool, and finding a message in it.
 #include <cstdio>
+#include <utility>
 
 #include <unistd.h>
 
@@ -60,8 +61,14 @@ OpenedSpool open_spool(const Location& location, bool acknowledged) {
 }
 
 bool report_corruption(const SpoolReader& reader) {
+    std::size_t none_so_far = 0;
+    return report_corruption(reader, none_so_far);
+}
+
+bool report_corruption(const SpoolReader& reader, std::size_t& reported) {
     bool any = false;
-    for (const Problem& problem : reader.problems()) {
+    const std::size_t before = std::exchange(reported, reader.problems().size());
+    for (const Problem& problem : reader.problems().subspan(before)) {
         if (problem.kind != Problem::Kind::corruption) continue;
         complain("corruption at " + problem.place.text() + ": " + problem.text);
         any = true;

@@ -186,7 +186,7 @@ void SpoolBackend::refuse_pending() {
 SpoolBackend::Place SpoolBackend::place(Pending& request, Batch& batch) {
     const Pending taken = request;
     Message& message = *taken.message;
-    const bool failed = load_state(message).failed || message.part_failed;
+    const bool failed = load_state(message).failed;
     if (taken.op == StoreOp::abort || failed) {
         pop();
         if (taken.op == StoreOp::part) {

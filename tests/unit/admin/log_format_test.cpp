@@ -45,7 +45,7 @@ TransactionRecord test_record(const TestEnvelope& envelope) {
     record.recipients = 2;
     record.message_bytes = 12345;
     record.reply = {250, {2, 6, 0}, "stored"};
-    record.stored = true;
+    record.end = TransactionEnd::stored;
     record.backend = "spool";
     record.durability = "machine";
     record.receive_us = 1500;
@@ -84,7 +84,7 @@ TEST(LogLine, StoredMessageHasEveryFact) {
 
 TEST(LogLine, RefusedTransactionIsNamedSo) {
     TransactionRecord record = test_record({});
-    record.stored = false;
+    record.end = TransactionEnd::refused;
     record.reply = {452, {4, 3, 1}, "no space"};
     const std::string line = line_of(record);
     EXPECT_NE(line.find("\"event\":\"refused\""), std::string::npos) << line;

@@ -95,7 +95,7 @@ TEST(CoreLog, FilterLeavesOutTransactionsAndKeepsEvents) {
     const auto records_with = [](LogFilter filter) {
         CoreLog log(filter, kSmallRing);
         TransactionRecord stored;
-        stored.stored = true;
+        stored.end = TransactionEnd::stored;
         log.write(stored);
         log.write(TransactionRecord{});
         log.write(EventRecord{});
@@ -261,7 +261,7 @@ TEST_F(LogFile, OutputThatTakesNothingIsCountedNotFatal) {
     ASSERT_TRUE(log.ok());
     (*log)->event(LogLevel::info, "lost", "");
     (*log)->stop();
-    EXPECT_EQ((*log)->batches_lost(), 1u);
+    EXPECT_EQ((*log)->lines_lost(), 1u);
 }
 
 TEST_F(LogFile, UnopenableFileIsAnErrorThatNamesIt) {
