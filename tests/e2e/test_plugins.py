@@ -215,7 +215,8 @@ class WholeMessages(TestCase):
             codes, still_open = collections.Counter(fleet.results()), fleet.open
             fleet.close()
             self.assertTrue(in_time, f"{still_open} clients without an answer; {codes}")
-            self.assertEqual(set(codes), {250, 452}, codes)
+            self.assertLessEqual(set(codes), {250, 421, 451, 452}, codes)
+            self.assertGreater(codes[250], 0)
             messages = kept(server.file)
             self.assertEqual(len(messages), codes[250])
             for message in messages.values():
