@@ -141,8 +141,8 @@ TEST_F(PluginInstance, FalseCompletionsDoNotFloodTheLog) {
 }
 
 // As a plugin in C may: there, an enumeration holds any number.
-[[gnu::no_sanitize_undefined]] void complete_with(const ringmx_host* host, std::uint64_t token,
-                                                  ringmx_status status) {
+__attribute__((no_sanitize("undefined"))) void complete_with(const ringmx_host* host, std::uint64_t token,
+                                                             ringmx_status status) {
     host->complete(host, token, status, nullptr, 0);
 }
 
