@@ -83,7 +83,7 @@ class Lmtp(TestCase):
             self.assertEqual(self.check_contents(dovecot.delivered("third"), messages), {3: 1})
 
     def test_a_recipient_that_waits_does_not_give_the_others_a_second_copy(self):
-        """`other` is over quota for now (a temporary failure) until somebody makes room."""
+        """The mail folder of `other` cannot be opened for now, a temporary failure, until somebody mends it."""
         messages = write_messages(self.folder, [1])
         self.envelope(1, "to user@example.com", "to other@example.com", "to nobody-here@example.com")
         with Dovecot() as dovecot:
