@@ -5,7 +5,7 @@ import subprocess
 import mailgen
 from harness import TestCase, new_folder, program, scaled, without_trace
 from raw_client import RawClient
-from steered import SteeredServer
+from steered import SteeredServer, plugin_path
 
 DELIVER = {"backend": "spool", "deliver": "plugin"}
 FALLBACK = {"backend": "plugin", "fallback": "spool", "fallback_after": 1}
@@ -112,6 +112,30 @@ class Deliver(DeliveryCase):
             self.assertEqual(letter["id"], ids[0])
             self.assertIn("the mailbox is full", letter["dead"]["reason"])
             self.assertGreaterEqual(letter["dead"]["attempts"], 1)
+
+
+class StuckPlugins(DeliveryCase):
+    """The server accepts, and ends in order, whatever the plugin does to the delivery's thread."""
+
+    def ends(self, options):
+        folder = new_folder("stuck")
+        overrides = {"storage.plugin": {"path": plugin_path("actor")},
+                     "storage.plugin.options": {"folder": None, "control": None, **options}}
+        with SteeredServer(DELIVER, overrides, folder=folder) as server:
+            ids = send(server, some(3))
+            server.wait_for("something under way", lambda: server.counters()["plugin_submitted"] > 0)
+            self.assertEqual(server.counters()["delivery_backlog_messages"], 3)
+        with SteeredServer(DELIVER, folder=folder) as server:  # the same spool, and a plugin that behaves
+            server.wait_drained()
+            self.assertEqual([entry[0] for entry in server.kept()], ids)
+        server.owns_folder = True
+        server.remove()
+
+    def test_one_that_never_completes(self):
+        self.ends({"mode": "never"})
+
+    def test_one_that_blocks(self):
+        self.ends({"mode": "sleep", "gate": "/nonexistent"})
 
 
 class DeadLetters(DeliveryCase):
