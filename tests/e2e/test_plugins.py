@@ -38,6 +38,11 @@ class PluginServer(Server):
         super().__init__(sections, folder=folder, **keywords)
         self.owns_folder = True
 
+    def wait_ready(self):
+        super().wait_ready()
+        self.wait_for("the status socket", lambda: self.ctl("status", "--socket", str(self.socket),
+                                                            check=False).returncode == 0)
+
     def storage(self):
         """The counters of storage, as `ringmxctl status --json` tells them."""
         return json.loads(self.ctl("status", "--json", "--config", str(self.config_path)))["storage"]
@@ -215,7 +220,8 @@ class WholeMessages(TestCase):
             codes, still_open = collections.Counter(fleet.results()), fleet.open
             fleet.close()
             self.assertTrue(in_time, f"{still_open} clients without an answer; {codes}")
-            self.assertEqual(set(codes), {250, 452}, codes)
+            self.assertLessEqual(set(codes), {250, 421, 451, 452}, codes)
+            self.assertGreater(codes[250], 0)
             messages = kept(server.file)
             self.assertEqual(len(messages), codes[250])
             for message in messages.values():
