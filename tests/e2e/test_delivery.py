@@ -174,8 +174,8 @@ class DeadLetters(DeliveryCase):
             server.wait_drained()
         self.assertIn(b"5 dead letters", server.dead("requeue", "--all"))
         self.assertEqual(server.dead("requeue", "0000-0000000000000001-00ff0000", check=False).returncode, 3)
+        server.steer("store")  # before it starts: it takes the requests up at once
         with SteeredServer(DELIVER, folder=folder) as server:
-            server.steer("store")
             server.wait_for("all of them", lambda: server.letters() == [])
             self.check_kept(server, ids, bodies)
         server.owns_folder = True
