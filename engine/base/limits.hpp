@@ -65,7 +65,7 @@ constexpr std::uint32_t plugin_counters_max = 32;      // that a plugin may have
 constexpr std::size_t plugin_counter_name_octets_max = 63;
 // Delivery: what it keeps track of (messages, and domains beyond each one's first), what it reads ahead, what
 // is under way (octets: storage.delivery.window), and how many domains may wait before no other is begun.
-constexpr std::uint32_t delivery_known_max = 65536;
+constexpr std::uint32_t delivery_known_max = 32768;
 constexpr std::uint32_t delivery_ready_max = 512;
 constexpr std::uint32_t delivery_in_flight_max = 1024;
 constexpr std::uint32_t delivery_waiting_domains_max = 1024;

@@ -9,7 +9,7 @@ namespace {
 
 namespace delivery = storage::delivery;
 
-constexpr std::int64_t kEndWaitNs = 20 * kNsPerSecond;      // for the plugin to let the thread end
+constexpr std::int64_t kEndWaitNs = 10 * kNsPerSecond;      // for the plugin to let the thread end
 constexpr std::uint64_t kLetterSegmentBytesMax = 8u << 20;  // dead letters are few: their segments are small
 
 delivery::Backoff backoff_of(const config::DeliveryConfig& config) {

@@ -37,6 +37,15 @@ class SteeredServer(Server):
         super().__init__(sections, folder=folder, **keywords)
         self.owns_folder = owns
 
+    def wait_ready(self):
+        """Until it serves, and answers on its status socket, which it opens after that."""
+        super().wait_ready()
+        deadline = time.monotonic() + harness.READY_S_MAX
+        while self.ctl("status", "--config", str(self.config_path), check=False).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"no answer on the status socket:\n{self.log()}")
+            time.sleep(0.01)
+
     def steer(self, *lines):
         """Replaces the plugin's instructions, at once."""
         new = self.control.with_suffix(".new")

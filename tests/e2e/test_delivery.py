@@ -5,7 +5,7 @@ import subprocess
 import mailgen
 from harness import TestCase, new_folder, program, scaled, without_trace
 from raw_client import RawClient
-from steered import SteeredServer
+from steered import SteeredServer, plugin_path
 
 DELIVER = {"backend": "spool", "deliver": "plugin"}
 FALLBACK = {"backend": "plugin", "fallback": "spool", "fallback_after": 1}
@@ -114,6 +114,30 @@ class Deliver(DeliveryCase):
             self.assertGreaterEqual(letter["dead"]["attempts"], 1)
 
 
+class StuckPlugins(DeliveryCase):
+    """The server accepts, and ends in order, whatever the plugin does to the delivery's thread."""
+
+    def ends(self, options):
+        folder = new_folder("stuck")
+        overrides = {"storage.plugin": {"path": plugin_path("actor")},
+                     "storage.plugin.options": {"folder": None, "control": None, **options}}
+        with SteeredServer(DELIVER, overrides, folder=folder) as server:
+            ids = send(server, some(3))
+            server.wait_for("something under way", lambda: server.counters()["plugin_submitted"] > 0)
+            self.assertEqual(server.counters()["delivery_backlog_messages"], 3)
+        with SteeredServer(DELIVER, folder=folder) as server:  # the same spool, and a plugin that behaves
+            server.wait_drained()
+            self.assertEqual([entry[0] for entry in server.kept()], ids)
+        server.owns_folder = True
+        server.remove()
+
+    def test_one_that_never_completes(self):
+        self.ends({"mode": "never"})
+
+    def test_one_that_blocks(self):
+        self.ends({"mode": "sleep", "gate": "/nonexistent"})
+
+
 class DeadLetters(DeliveryCase):
     def test_a_refused_message_is_listed_shown_exported_and_delivered_once_more(self):
         bodies = [mailgen.message(1, 300), mailgen.message(2, 200000)]
@@ -150,8 +174,8 @@ class DeadLetters(DeliveryCase):
             server.wait_drained()
         self.assertIn(b"5 dead letters", server.dead("requeue", "--all"))
         self.assertEqual(server.dead("requeue", "0000-0000000000000001-00ff0000", check=False).returncode, 3)
+        server.steer("store")  # before it starts: it takes the requests up at once
         with SteeredServer(DELIVER, folder=folder) as server:
-            server.steer("store")
             server.wait_for("all of them", lambda: server.letters() == [])
             self.check_kept(server, ids, bodies)
         server.owns_folder = True

@@ -1,6 +1,8 @@
 // The drain of a real spool to a target of the test's, turn by turn.
 #include "storage/delivery/drain.hpp"
 
+#include <cstdio>
+#include <fstream>
 #include <set>
 
 #include "fixtures.hpp"
@@ -221,6 +223,25 @@ TEST_F(Drains, ADeadLetterThatIsRefusedAgainIsThereOnceWithItsNewReason) {
     EXPECT_EQ(reason_of(dead[0]), "second reason");
     EXPECT_TRUE(requeue_requests(options.dead.path)->empty());
     EXPECT_TRUE(target->under_way.empty());
+}
+
+TEST_F(Drains, WhatCannotBecomeADeadLetterStaysInTheSpool) {
+    const MessageId id = writer->store({"a@example.com"}).id;
+    open();
+    std::ofstream(options.dead.path) << "in the way";  // instead of a folder
+    turns(1);
+    target->answer(id, StoreStatus::reject, "no");
+    turns(1);
+    EXPECT_EQ(backlog().size(), 1u);
+    EXPECT_EQ(drain->counters().dead, 0u);
+    EXPECT_EQ(observer.events.at(0).event, "delivery_failed");
+    ASSERT_EQ(std::remove(options.dead.path.c_str()), 0);
+    pass(10 * kNsPerSecond);
+    turns(1);
+    target->answer(id, StoreStatus::reject, "no");
+    turns();
+    EXPECT_TRUE(backlog().empty());
+    EXPECT_EQ(letters().size(), 1u);
 }
 
 TEST_F(Drains, ARequestForALetterThatIsGoneIsTakenBack) {

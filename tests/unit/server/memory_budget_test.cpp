@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.hpp"
 #include "server/connection.hpp"
 
 namespace ringmx::server {
@@ -58,6 +59,27 @@ TEST(MemoryBudget, ConfiguredConnectionsAreSpreadOverCores) {
 
 TEST(MemoryBudget, ConnectionObjectIsSmallEnoughForIdleClients) {
     EXPECT_LE(sizeof(Connection), 512u);  // what an idle connection may cost of ours
+}
+
+TEST(MemoryBudget, DeliveryTakesItsWindowsFirst) {
+    config::StorageConfig storage;
+    EXPECT_EQ(storage_bytes(storage), 0u);
+    storage.delivery.window_bytes = 64 * kMiB;
+    storage.deliver = config::StorageDeliver::lmtp;
+    EXPECT_EQ(storage_bytes(storage), 64 * kMiB + limits::delivery_fixed_bytes);
+    storage.backend = config::StorageBackend::lmtp;
+    storage.deliver = config::StorageDeliver::none;
+    storage.fallback = config::StorageFallback::spool;
+    storage.workers = 2;
+    const std::size_t windows = storage_bytes(storage);
+    EXPECT_EQ(windows, 3 * 64 * kMiB + limits::delivery_fixed_bytes) << "each worker's, and the delivery's";
+    const auto budget = divide_memory(with_memory(1024 * kMiB), 2, 20000, windows);
+    ASSERT_TRUE(budget);
+    EXPECT_LE(spent(*budget), 1024 * kMiB);
+    EXPECT_GE(budget->fixed_bytes, windows);
+    const auto too_little = divide_memory(with_memory(256 * kMiB), 2, 20000, windows);
+    ASSERT_FALSE(too_little);
+    EXPECT_NE(too_little.error().message.find("delivery"), std::string::npos);
 }
 
 }  // namespace

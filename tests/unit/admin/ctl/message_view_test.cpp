@@ -138,5 +138,26 @@ TEST(FromLine, SenderIsOneWord) {
     EXPECT_EQ(mbox_from_line(simple("a\n@c").message()), "From a?@c Mon Nov 23 16:05:30 2026\n");
 }
 
+TEST(MessageView, ADeadLetterSaysWhenAndWhy) {
+    Builder builder;
+    builder.add(EnvelopeField::reverse_path, "a@b.example")
+        .add(EnvelopeField::forward_path, "c@d.example")
+        .add_number(EnvelopeField::dead_us, kReceivedUs)
+        .add_number(EnvelopeField::dead_attempts, std::uint32_t{3})
+        .add(EnvelopeField::dead_reason, "no such\x01user");
+    const StoredMessage& message = builder.message();
+    const std::string death =
+        R"("dead":{"time":"2026-11-23T16:05:30.000001Z","attempts":3,"reason":"no such\u0001user"})";
+    std::string json;
+    append_listing_json(json, message);
+    EXPECT_NE(json.find(death), std::string::npos) << json;
+    json.clear();
+    append_envelope_json(json, message);
+    EXPECT_NE(json.find(death), std::string::npos) << json;
+    std::string line;
+    append_listing_line(line, message);
+    EXPECT_NE(line.find("c@d.example  (no such?user)"), std::string::npos) << line;
+}
+
 }  // namespace
 }  // namespace ringmx::ctl
