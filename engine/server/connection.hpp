@@ -110,6 +110,7 @@ class Connection final : public smtp::Handler {
     Decision submit_message();
     void stream_full_chunks();
     void give_up_full_chunks();
+    MutableBytes give_up_message();
     void submit_part(Chunk* chunk);
     void keep_envelope(const Chunk& first);
     void refuse_message(const Reply& reply);

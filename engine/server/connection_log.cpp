@@ -16,7 +16,7 @@ void Connection::log_outcome(const Reply& reply, bool stored) {
     // The first chunk may have left for storage; then the kept copy has the part that the log shows.
     if (kept_envelope_ != nullptr) {
         record.envelope = kept_envelope_->payload();
-    } else if (message.parts_submitted == 0) {
+    } else if (message.parts_submitted == 0 && !message.part_failed) {
         record.envelope = message.envelope();
     }
     record.recipients = message.recipients;

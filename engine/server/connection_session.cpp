@@ -91,7 +91,11 @@ MutableBytes Connection::body_room() {
     }
     const MutableBytes room = core_.messages().body_room(message);
     if (room.empty()) {
-        if (core_.streams()) give_up_full_chunks();
+        if (core_.streams()) {
+            give_up_full_chunks();
+        } else if (core_.storage_is_idle()) {
+            return give_up_message();
+        }
         core_.queue_starved(slot_);
     }
     return room;
@@ -111,6 +115,22 @@ void Connection::give_up_full_chunks() {
         submit_part(message_->first == message_->last ? MessagePool::detach_last_chunk(*message_)
                                                       : MessagePool::detach_full_chunk(*message_));
     }
+}
+
+// Storage takes whole messages only, has none, and this one finds no memory for more: others wait for memory,
+// too, and none of them may ever become whole. This one makes way; its rest is read and refused.
+MutableBytes Connection::give_up_message() {
+    core_.counters().memory_refusals.add(1);
+    Message& message = *message_;
+    keep_envelope(*message.first);
+    message.part_failed = true;
+    while (message.first != message.last) {
+        Chunk* const chunk = message.first;
+        message.first = chunk->next;
+        core_.slabs().release(chunk);
+    }
+    message.last->end = message.last->begin;
+    return message.last->room();
 }
 
 // Large messages leave as they come; when memory is short, every message does.
@@ -306,9 +326,10 @@ Decision Connection::on_end_of_data(const smtp::DataFacts&) {
 Decision Connection::submit_message() {
     message_->submitted_ns = core_.now().mono_ns;
     if (message_->part_failed) {
+        const Reply& why = core_.streams() ? kStorageError : kNoStorage;
         core_.counters().messages_failed.add(1);
-        refuse_message(kStorageError);
-        return Decision::reject(kStorageError);
+        refuse_message(why);
+        return Decision::reject(why);
     }
     question_ = Question::store;
     core_.submit({storage::StoreOp::commit, message_, nullptr});

@@ -81,6 +81,8 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::int64_t timeout_ns(smtp::Stage stage) const;
     std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
     bool streams() const { return traits_.streams; }
+    // No message will come back from storage, and with it no memory.
+    bool storage_is_idle() const { return host_->outstanding() == 0 && waiting_requests_.empty(); }
     // Half of the chunks are out: from here on full ones leave for storage at once.
     bool memory_is_short() const { return slabs_->bytes_in_use() > slabs_->bytes_max() / 2; }
     bool accepting() const { return host_->accepting() && waiting_requests_.size() < kRequestsWaitingMax; }

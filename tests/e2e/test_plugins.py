@@ -1,5 +1,6 @@
 """Storage plugins in the real server: one that behaves, and every way in which one can misbehave (tests/plugins/)."""
 
+import collections
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import time
 import harness
 import mailgen
 from harness import Server, TestCase, new_folder, program, scaled, without_trace
+from load import Fleet, Reply, Send
 from raw_client import RawClient, session_ended
 
 BODY = b"Subject: test\r\n\r\nbody\r\n"
@@ -182,6 +184,43 @@ class Plugins(TestCase):
             self.assertEqual(server.wait(), 2)
             # The first core whose deadline passes has the plugin closed, which answers for the other core's, too.
             self.assertGreaterEqual(int(server.events("stop")[0]["cut_off"]), 1)
+
+
+class WholeMessages(TestCase):
+    """A plugin takes only whole messages: under scarce memory some must make way, or none would ever be whole."""
+
+    def test_more_large_messages_than_memory_are_all_answered_in_time(self):
+        clients, size, deadline_s = scaled(60, 30), 2 * mailgen.MIB, 120
+        body = b"Subject: large\r\n\r\n" + b"".join(b"%015d\r\n" % n for n in range(size // 17)) + b".\r\n"
+
+        def sender():
+            for octets, wanted in ((None, 220), (b"EHLO client.test\r\n", 250), (b"MAIL FROM:<a@client.test>\r\n", 250),
+                                   (b"RCPT TO:<user@example.com>\r\n", 250), (b"DATA\r\n", 354)):
+                if octets:
+                    yield Send(octets)
+                code, _ = yield Reply()
+                if code != wanted:
+                    return code
+            early = yield Send(body, 65536, 0.05)
+            return (early or (yield Reply()))[0]
+
+        server = PluginServer(overrides={"server": {"cores": 1, "memory": "48MiB"},
+                                         "timeouts": {"data_block": 10 * deadline_s}})
+        server.sections["storage.plugin.options"]["file"] = str(server.file)
+        with server:
+            fleet = Fleet(server.port)
+            for _ in range(clients):
+                fleet.add(sender())
+            in_time = fleet.run_until(lambda: fleet.open == 0, deadline_s)
+            codes, still_open = collections.Counter(fleet.results()), fleet.open
+            fleet.close()
+            self.assertTrue(in_time, f"{still_open} clients without an answer; {codes}")
+            self.assertLessEqual(set(codes), {250, 421, 451, 452}, codes)
+            self.assertGreater(codes[250], 0)
+            messages = kept(server.file)
+            self.assertEqual(len(messages), codes[250])
+            for message in messages.values():
+                self.assert_same_bytes(without_trace(message), body[:-3])
 
 
 class SleepingPlugin(TestCase):

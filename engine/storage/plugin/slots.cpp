@@ -1,6 +1,8 @@
 #include "storage/plugin/slots.hpp"
 
 #include <algorithm>
+#include <thread>
+#include <utility>
 
 #include "base/assert.hpp"
 
@@ -72,6 +74,10 @@ SlotTable::Outcome SlotTable::complete(std::uint64_t token, StoreStatus status, 
 }
 
 Slot* SlotTable::take_all() {
+    return settled_ != nullptr ? std::exchange(settled_, nullptr) : take_newly_completed();
+}
+
+Slot* SlotTable::take_newly_completed() {
     Slot* newest = completed_.exchange(nullptr, std::memory_order_acquire);
     Slot* oldest = nullptr;
     while (newest != nullptr) {
@@ -94,6 +100,14 @@ void SlotTable::complete_rest(StoreStatus status, std::string_view text) {
     for (std::uint32_t index = 0; index < count_; ++index) {
         const std::uint64_t state = slots_[index].state.load(std::memory_order_relaxed);
         if ((state & 3) == kPending) complete(token(slots_[index]), status, text);
+    }
+    // A slot that another thread has claimed comes within a few instructions of that thread.
+    Slot** end = &settled_;
+    for (std::uint32_t count = 0; count < used();) {
+        *end = take_newly_completed();
+        if (*end == nullptr) std::this_thread::yield();
+        for (; *end != nullptr; end = &(*end)->next)
+            ++count;
     }
 }
 

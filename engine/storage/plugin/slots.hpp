@@ -48,7 +48,8 @@ class SlotTable {
     // What was completed since the last call, oldest first, linked by `next`.
     Slot* take_all();
     void release(Slot& slot);
-    // Completes every slot that still waits.
+    // Completes every slot that still waits, and waits for completions that other threads are in the middle
+    // of, so that take_all() then has every slot in use. Nothing is acquired any more.
     void complete_rest(StoreStatus status, std::string_view text);
 
     // --- any thread ---
@@ -61,10 +62,13 @@ class SlotTable {
     Outcome complete(std::uint64_t token, StoreStatus status, std::string_view text);
 
  private:
+    Slot* take_newly_completed();
+
     const std::uint32_t count_;
     std::unique_ptr<Slot[]> slots_;
     std::vector<std::uint32_t> free_;
     std::atomic<Slot*> completed_{nullptr};
+    Slot* settled_ = nullptr;  // what complete_rest() has taken
 };
 
 }  // namespace ringmx::storage::plugin
