@@ -16,7 +16,6 @@ void CoreLog::write(const TransactionRecord& record) {
 }
 
 void CoreLog::write(const EventRecord& record) {
-    if (filter_ == LogFilter::none && record.level == LogLevel::info) return;
     put(record);
 }
 

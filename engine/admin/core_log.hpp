@@ -15,7 +15,7 @@
 
 namespace ringmx::admin {
 
-// Which transactions are written at all; with none, what clients did wrong is not, either.
+// Which transactions are written at all.
 enum class LogFilter : std::uint8_t { all, errors, none };
 
 class CoreLog {

@@ -144,11 +144,16 @@ TEST(EmbeddedEngine, DrainsWhenItIsStopped) {
 }
 
 TEST(EmbeddedEngine, CutsOffAtTheDeadlineItWasGiven) {
-    const auto engine = start(small_options());
+    Options options = small_options();
+    options.config_text = "[server]\nshutdown_grace = \"1h\"\n";
+    const auto engine = start(std::move(options));
     MailClient sending = greeted(*engine);
     ASSERT_TRUE(sending.begin_message());
-    engine->request_stop();  // server.shutdown_grace: half a minute; then the nearer deadline
-    EXPECT_EQ(engine->stop(std::chrono::milliseconds(0)), 1);
+    MailClient idle = greeted(*engine);
+    engine->request_stop();
+    EXPECT_EQ(idle.reply(), 421);
+    EXPECT_TRUE(idle.ends());  // the drain goes on, and now gets a nearer deadline
+    EXPECT_GE(engine->stop(std::chrono::milliseconds(0)), 1);
     EXPECT_TRUE(sending.ends());
 }
 
