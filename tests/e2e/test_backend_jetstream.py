@@ -115,7 +115,8 @@ class JetStreamCluster(JetStreamCase):
     def test_OneNodeKilledUnderLoadLosesNothing(self):
         with NatsCluster(3) as cluster:
             self.start(cluster)
-            driver = self.drive(cluster, in_flight=32)
+            # Much time for each message: what a dead server did not acknowledge is published again before it is over.
+            driver = self.drive(cluster, options={"timeout": 120}, in_flight=32, deadline_s=500)
             driver.wait_for(lambda d: d.opened is not None, "open")
             self.assertEqual(driver.opened[3], "3")
             for part, node in zip((1, 2, 3), cluster.nodes):  # each in turn: one of them is the leader
@@ -125,6 +126,8 @@ class JetStreamCluster(JetStreamCase):
                                 f"storing without node {part}")
                 node.start()
             self.assertEqual(driver.finish(), 0, driver.report())
+            self.assertEqual(driver.count("retry"), 0)
+            self.assertGreater(driver.counters["records_published_again"], 0)
             expected = self.stored(driver)
             self.assertEqual(len(expected), count)
             self.check_exact(expected, self.read(cluster))
