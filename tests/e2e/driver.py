@@ -1,6 +1,8 @@
 """Runs backend_driver (tests/backends) and reads what it says: for the tests of shared-object backends."""
 
 import collections
+import os
+import pathlib
 import subprocess
 import threading
 import time
@@ -27,6 +29,13 @@ def write_mails(folder, count, seed=0):
         (folder / f"{number:06d}.eml").write_bytes(mailgen.message(seed + number, size))
 
 
+def environment():
+    """OpenSSL is not instrumented: ThreadSanitizer takes its reference counts for races."""
+    suppressions = pathlib.Path(__file__).resolve().parent / "tsan_openssl.supp"
+    options = [os.environ.get("TSAN_OPTIONS", ""), f"suppressions={suppressions}"]
+    return {**os.environ, "TSAN_OPTIONS": ":".join(filter(None, options))}
+
+
 class Driver:
     """One run. `done` grows while it goes on: a Done for each completion, in their order."""
 
@@ -46,7 +55,8 @@ class Driver:
         self.changed = threading.Condition()
         self.errors_path = errors_path
         with open(self.errors_path, "wb") as errors:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                                            env=environment())
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import driver
 import harness
 
 READY_S_MAX = 60
@@ -118,7 +119,8 @@ class NatsCluster:
         """Runs ringmx-jetstream; returns its standard output."""
         servers = [part for url in self.urls for part in ("--server", url)]
         done = subprocess.run([harness.program("ringmx-jetstream"), *servers, *self.login, *map(str, arguments)],
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False,
+                              env=driver.environment())
         if done.returncode != 0:
             raise AssertionError(f"ringmx-jetstream {arguments}: {done.returncode}\n{done.stderr.decode()}")
         return done.stdout
@@ -128,6 +130,50 @@ class NatsCluster:
 
     def info(self, stream="MAIL"):
         return json.loads(self.tool("info", stream))
+
+
+class AckDropper(threading.Thread):
+    """Stands between one client and a server, and drops the first `count` acknowledgements of a stream."""
+
+    def __init__(self, port, count):
+        super().__init__(daemon=True)
+        self.dropped, self.count = 0, count
+        self.server_port = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"nats://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.start()
+
+    def run(self):
+        self.client, _ = self.listener.accept()
+        self.server = socket.create_connection(("127.0.0.1", self.server_port), 30)
+        self.server.settimeout(None)
+        upward = threading.Thread(target=self._copy_up, daemon=True)
+        upward.start()
+        file = self.server.makefile("rb")
+        try:
+            while line := file.readline():
+                words = line.split()
+                payload = file.read(int(words[-1]) + 2) if words[0] in (b"MSG", b"HMSG") else b""
+                if self.dropped < self.count and payload.startswith(b'{"stream":') and b'"seq"' in payload:
+                    self.dropped += 1
+                    continue
+                self.client.sendall(line + payload)
+        except OSError:
+            pass
+
+    def _copy_up(self):
+        try:
+            while data := self.client.recv(1 << 16):
+                self.server.sendall(data)
+            self.server.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.close()
+        self.join(30)
+        self.client.close()
+        self.server.close()
 
 
 class Tap(threading.Thread):

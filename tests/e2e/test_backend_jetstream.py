@@ -8,7 +8,7 @@ import unittest
 
 import harness
 from driver import Driver, write_mails
-from nats import NatsCluster, Tap
+from nats import AckDropper, NatsCluster, Tap
 
 
 MAILS = 1000
@@ -115,7 +115,8 @@ class JetStreamCluster(JetStreamCase):
     def test_OneNodeKilledUnderLoadLosesNothing(self):
         with NatsCluster(3) as cluster:
             self.start(cluster)
-            driver = self.drive(cluster, in_flight=32)
+            # Much time for each message: what a dead server did not acknowledge is published again before it is over.
+            driver = self.drive(cluster, options={"timeout": 120}, in_flight=32, deadline_s=500)
             driver.wait_for(lambda d: d.opened is not None, "open")
             self.assertEqual(driver.opened[3], "3")
             for part, node in zip((1, 2, 3), cluster.nodes):  # each in turn: one of them is the leader
@@ -125,6 +126,7 @@ class JetStreamCluster(JetStreamCase):
                                 f"storing without node {part}")
                 node.start()
             self.assertEqual(driver.finish(), 0, driver.report())
+            self.assertEqual(driver.count("retry"), 0)
             expected = self.stored(driver)
             self.assertEqual(len(expected), count)
             self.check_exact(expected, self.read(cluster))
@@ -291,6 +293,20 @@ class JetStreamRules(JetStreamCase):
         driver.wait_for(lambda d: any("gives process, not replicated" in done.text for done in d.done), "refusal")
         self.assertEqual(driver.count("stored"), 0)
         self.assertEqual(cluster.info()["records"], 0)
+
+    def test_RecordWhoseAcknowledgementIsLostIsPublishedAgain(self):
+        folder = self.folder / "in"
+        write_mails(folder, 12)
+        with NatsCluster() as cluster:
+            cluster.create()
+            between = AckDropper(cluster.nodes[0].port, 5)
+            self.addCleanup(between.close)
+            driver = self.drive(cluster, folder, options={"servers": [between.url], "timeout": 200})
+            self.assertEqual(driver.finish(), 0, driver.report())
+            self.assertEqual(between.dropped, 5)
+            self.assertEqual(driver.count("stored"), 12)
+            self.assertEqual(driver.count("retry"), 0)
+            self.assertGreaterEqual(driver.counters["records_duplicate"], 5)
 
     def test_LoginAndTls(self):
         certificate, key = self.folder / "cert.pem", self.folder / "key.pem"

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t ns_per_s = 1'000'000'000;
 constexpr std::int64_t request_wait_ms = 5000;
+constexpr auto election_wait_max = std::chrono::seconds(60);
 constexpr std::int64_t fetch_wait_ms = 1000;
 constexpr int fetch_records_max = 32;
 constexpr std::int64_t unacknowledged_max = 65536;  // chunks of incomplete messages count
@@ -76,6 +77,19 @@ class Reader {
     }
 
  private:
+    // A cluster that has just lost a server does not answer until it has elected.
+    natsStatus add_consumer(jsConsumerConfig& config) const {
+        const auto end = Clock::now() + election_wait_max;
+        for (;;) {
+            const natsStatus status =
+                js_AddConsumer(nullptr, context_.get(), options_.stream.c_str(), &config, nullptr, nullptr);
+            const bool may_pass =
+                status == NATS_TIMEOUT || status == NATS_NO_RESPONDERS || !client_.connected();
+            if (status == NATS_OK || !may_pass || ended || Clock::now() >= end) return status;
+            std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        }
+    }
+
     void subscribe() {
         jsConsumerConfig config;
         jsConsumerConfig_Init(&config);
@@ -84,8 +98,7 @@ class Reader {
         config.AckWait = options_.ack_wait_s * ns_per_s;
         config.MaxAckPending = unacknowledged_max;
         if (!options_.subject.empty()) config.FilterSubject = options_.subject.c_str();
-        check(js_AddConsumer(nullptr, context_.get(), options_.stream.c_str(), &config, nullptr, nullptr),
-              "consumer");
+        check(add_consumer(config), "consumer");
         jsSubOptions bind;
         jsSubOptions_Init(&bind);
         bind.Stream = options_.stream.c_str();

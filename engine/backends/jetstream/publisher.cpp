@@ -2,6 +2,7 @@
 // thread.
 #include "publisher.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <stdexcept>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr auto close_wait_max = std::chrono::seconds(5);
 constexpr std::int64_t ns_per_ms = 1'000'000;
+constexpr std::int64_t late_ms_max = 5000;  // an acknowledgement that takes longer is late
 
 // The reply subject of a record ends in JOB-INDEX.
 bool parse_reply(std::string_view subject, std::uint64_t& number, std::size_t& index) {
@@ -105,9 +107,12 @@ void Publisher::expire(std::int64_t now_ns) {
 
 // Rule 3, for those whose acknowledgement is late.
 void Publisher::publish_again(std::int64_t now_ns) {
-    const std::int64_t patience_ns = settings_.timeout_ms * ns_per_ms / 3;
+    const std::int64_t first_ns = std::min(settings_.timeout_ms / 3, late_ms_max) * ns_per_ms;
     for (auto& [number, job] : jobs_) {
-        if (job.published_ns == 0 || now_ns - job.published_ns < patience_ns) continue;
+        if (job.published_ns == 0) continue;
+        if (job.patience_ns == 0) job.patience_ns = first_ns;
+        if (now_ns - job.published_ns < job.patience_ns) continue;
+        job.patience_ns *= 2;  // a server that is slow is not to be given ever more
         job.published_ns = now_ns;
         for (std::size_t i = 0; i < job.records.size(); ++i) {
             if (job.records[i] != RecordState::published) continue;

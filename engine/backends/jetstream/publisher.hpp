@@ -10,8 +10,8 @@
 // 2. A record counts as stored when the stream has said so, whichever of its publications is answered.
 // 3. After a reconnection every record without an acknowledgement is published again: its Nats-Msg-Id makes
 //    that harmless. Before the first record the stream is asked again what it promises. The same goes for a
-//    record whose acknowledgement takes a third of the time that there is: the server that had it may be
-//    gone.
+//    record whose acknowledgement is late (five seconds, or a third of `timeout`, then twice that, and so
+//    on): the server that had it may be gone.
 // 4. A job that is not stored `timeout` after its submission is completed with retry.
 #pragma once
 
@@ -58,6 +58,7 @@ class Publisher {
         plugin::Message message;
         std::int64_t deadline_ns = 0;
         std::int64_t published_ns = 0;  // when its last record was
+        std::int64_t patience_ns = 0;   // from then until its records are late
         std::optional<records::Plan> plan;
         std::vector<RecordState> records;
         std::size_t next = 0;  // none before it is waiting
