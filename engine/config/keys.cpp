@@ -77,7 +77,8 @@ constexpr Key kKeys[] = {
      .word = "auto",
      .since = "0.1.0",
      .description =
-         "The most connections open at once, over all cores; `\"auto\"`: what the limit on open files and "
+         "The most connections open at once, shared out evenly over the cores, to which the kernel spreads "
+         "clients without regard to it; `\"auto\"`: what the limit on open files and "
          "the memory budget allow."},
     {.name = "server.shutdown_grace",
      .type = KeyType::duration,
@@ -100,7 +101,7 @@ constexpr Key kKeys[] = {
      .since = "0.1.0",
      .description =
          "A file with the addresses that exist in these domains, one a line; any other is refused with "
-         "550 5.1.1."},
+         "550 5.1.1. It is read at start."},
 
     {.name = "smtp.message_size",
      .type = KeyType::size,

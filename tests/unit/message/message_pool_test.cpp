@@ -266,8 +266,10 @@ TEST_F(MessagePoolTest, LastOctetsOfAChunkServeWhenMemoryIsOut) {
         continue;
     MessagePool::body_written(*message, message->last->room().size() - 10, 0);
     EXPECT_EQ(pool.body_room(*message).size(), 10u);
-    MessagePool::body_written(*message, 9, 0);
-    EXPECT_TRUE(pool.body_room(*message).empty()) << "the scan needs two octets";
+    MessagePool::body_written(*message, 10 - scan::kRoomMin, 0);
+    EXPECT_EQ(pool.body_room(*message).size(), scan::kRoomMin);
+    MessagePool::body_written(*message, 1, 0);
+    EXPECT_TRUE(pool.body_room(*message).empty()) << "the scan makes no progress in less than kRoomMin";
 }
 
 TEST_F(MessagePoolTest, BodyBeginsInTheSmallChunkWhenNoLargerIsLeft) {
