@@ -62,6 +62,7 @@ class Guide(TestCase):
                         server = subprocess.Popen(block.split(), cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
                                                   stderr=log)
                     self.wait_for_port(server, port, folder / "log")
+                    self.wait_for_status(folder)
                 else:
                     output += shell(folder, block)
             self.assertIn("A first message.", output)
@@ -72,6 +73,16 @@ class Guide(TestCase):
                 server.terminate()
                 self.assertEqual(server.wait(60), 0, (folder / "log").read_text())
             shutil.rmtree(folder)
+
+    @staticmethod
+    def wait_for_status(folder):
+        """The server takes mail a moment before it opens its status socket."""
+        command = ["build/release/bin/ringmxctl", "status", "--socket", "build/filer.socket"]
+        deadline = time.monotonic() + harness.READY_S_MAX
+        while subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise AssertionError("no status socket")
+            time.sleep(0.02)
 
     @staticmethod
     def wait_for_port(server, port, log):

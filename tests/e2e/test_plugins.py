@@ -38,6 +38,11 @@ class PluginServer(Server):
         super().__init__(sections, folder=folder, **keywords)
         self.owns_folder = True
 
+    def wait_ready(self):
+        super().wait_ready()
+        self.wait_for("the status socket", lambda: self.ctl("status", "--socket", str(self.socket),
+                                                            check=False).returncode == 0)
+
     def storage(self):
         """The counters of storage, as `ringmxctl status --json` tells them."""
         return json.loads(self.ctl("status", "--json", "--config", str(self.config_path)))["storage"]

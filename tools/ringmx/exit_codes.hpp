@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/engine.hpp"
+#include "storage/plugin/crash_guard.hpp"
 
 namespace ringmx::tools {
 
@@ -18,6 +19,9 @@ enum class ExitCode : int {
     no_direct_io = 83,      // the spool's file system has no O_DIRECT
     storage_failed = 84,    // storage could not be opened
 };
+
+static_assert(static_cast<int>(ExitCode::storage_failed) == storage::plugin::kCrashExitCode,
+              "a plugin that crashes while it is opened is storage that could not be opened");
 
 // The code for an Error of Engine::start.
 constexpr ExitCode exit_code_of(int error_code) {

@@ -1,6 +1,5 @@
 #include "storage/plugin/host_side.hpp"
 
-#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -16,13 +15,6 @@ namespace {
 // The functions get a pointer to const: to a plugin the host is constant.
 HostSide& side(const ringmx_host* host) {
     return *const_cast<HostSide*>(static_cast<const HostSide*>(host));
-}
-
-// Looks at an enumeration without taking its value for one of the enumerators.
-template <typename Enum>
-std::uint32_t number_of(const Enum& value) {
-    static_assert(sizeof(Enum) == sizeof(std::uint32_t));
-    return std::bit_cast<std::uint32_t>(value);
 }
 
 std::string_view text_of(const char* text, std::size_t octets) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "ringmx/backend.h"
@@ -23,6 +24,15 @@ class HostTarget {
  protected:
     ~HostTarget() = default;
 };
+
+// The number in an enumeration that a plugin has filled in, without taking it for one of the enumerators.
+template <typename Enum>
+std::uint32_t number_of(const Enum& value) {
+    static_assert(sizeof(Enum) == sizeof(std::uint32_t));
+    std::uint32_t number = 0;
+    std::memcpy(&number, &value, sizeof number);
+    return number;
+}
 
 class HostSide : public ringmx_host {
  public:

@@ -126,7 +126,7 @@ Status Instance::State::open() {
         return Error{0, subject + " could not be opened: " + why};
     }
     open_now = true;
-    const auto declared = std::bit_cast<std::uint32_t>(instance.durability);
+    const auto declared = number_of(instance.durability);
     if (declared > RINGMX_DURABLE_REPLICATED)
         return Error{0, subject + " declares a durability that does not exist"};
     durability = static_cast<Durability>(declared);

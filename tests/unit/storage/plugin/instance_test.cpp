@@ -51,8 +51,21 @@ TEST_F(PluginInstance, SaysWhyItCouldNotBeOpened) {
               "storage backend \"puppet\" could not be opened: it was told to fail");
     EXPECT_EQ(open_error({{"lits", "a"}}),
               "storage backend \"puppet\" could not be opened: unknown option lits");
-    EXPECT_EQ(open_error({{"durability", "9"}}),
-              "storage backend \"puppet\" declares a durability that does not exist");
+    EXPECT_EQ(Puppet::last, nullptr);
+}
+
+TEST_F(PluginInstance, ADurabilityThatDoesNotExistIsAnError) {
+    ringmx_backend backend = kPuppet;
+    backend.open = [](const ringmx_host* host, const ringmx_option* options, std::uint32_t count,
+                      ringmx_instance* instance, char* error, std::size_t error_octets) {
+        const int failed = kPuppet.open(host, options, count, instance, error, error_octets);
+        const std::uint32_t unknown = 9;
+        std::memcpy(&instance->durability, &unknown, sizeof unknown);
+        return failed;
+    };
+    const auto opened = Instance::open(backend, {}, services_);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().message, "storage backend \"puppet\" declares a durability that does not exist");
     EXPECT_EQ(Puppet::last, nullptr);  // what was opened has been closed again
 }
 
@@ -127,13 +140,19 @@ TEST_F(PluginInstance, FalseCompletionsDoNotFloodTheLog) {
     EXPECT_EQ(services_.lines.size(), 8u + 6u);  // 1 to 8, then 16, 32, 64, 128, 256, 512
 }
 
+// As a plugin in C may: there, an enumeration holds any number.
+__attribute__((no_sanitize("undefined"))) void complete_with(const ringmx_host* host, std::uint64_t token,
+                                                             ringmx_status status) {
+    host->complete(host, token, status, nullptr, 0);
+}
+
 TEST_F(PluginInstance, AnUnknownStatusIsRetry) {
     open();
     const std::uint64_t token = submit(1);
     const std::uint32_t unknown = 77;
     ringmx_status status;
     std::memcpy(&status, &unknown, sizeof status);
-    puppet_->host.raw()->complete(puppet_->host.raw(), token, status, nullptr, 0);
+    complete_with(puppet_->host.raw(), token, status);
     const auto completions = take(*instance_);
     ASSERT_EQ(completions.size(), 1u);
     EXPECT_EQ(completions[0].status, StoreStatus::retry);

@@ -24,7 +24,7 @@ class Puppet final : public ringmx::plugin::Backend {
         if (options.flag("fail", false)) throw std::runtime_error("it was told to fail");
         list = options.all("list");
         in_flight = static_cast<std::uint32_t>(options.number("in_flight_max", 0, 0, 1000000));
-        durable = static_cast<ringmx_durability>(options.number("durability", RINGMX_DURABLE_MACHINE, 0, 9));
+        durable = static_cast<ringmx_durability>(options.number("durability", RINGMX_DURABLE_MACHINE, 0, 3));
         last = this;
     }
     ~Puppet() override { last = nullptr; }
