@@ -25,11 +25,11 @@ class CoreTest : public ::testing::Test {
 
     void make(std::unique_ptr<policy::Policy> policy, std::size_t slab_bytes = std::size_t{4} << 20,
               MakeBackend make_backend = discard) {
-        port_ = free_port();
         config_.server.hostname = session_.hostname = "mx.example.com";
-        auto opened = ListenSockets::open({"127.0.0.1:" + std::to_string(port_)}, 1);
+        auto opened = ListenSockets::open({kFreePort}, 1);
         ASSERT_TRUE(opened.ok()) << opened.error().message;
         listeners_ = std::move(*opened);
+        port_ = port_of(listeners_.addresses().front());
         core_ = std::make_unique<Core>(CoreOptions{
             .config = config_,
             .session = session_,

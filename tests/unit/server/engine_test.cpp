@@ -36,9 +36,8 @@ class EngineTest : public ::testing::TestWithParam<unsigned> {
     EngineTest() {
         std::string pattern = (std::filesystem::temp_directory_path() / "engine-test-XXXXXX").string();
         folder_ = ::mkdtemp(pattern.data());
-        port_ = test::free_port();
         config_.server.hostname = "mx.example.com";
-        config_.server.listen = {"127.0.0.1:" + std::to_string(port_)};
+        config_.server.listen = {test::kFreePort};
         config_.server.cores = 1;
         config_.server.pin = false;
         config_.server.memory_bytes = std::uint64_t{128} << 20;
@@ -65,6 +64,7 @@ class EngineTest : public ::testing::TestWithParam<unsigned> {
         auto started = Engine::start(config_);
         ASSERT_TRUE(started.ok()) << started.error().message;
         engine_ = std::move(*started);
+        port_ = test::port_of(engine_->listening().front());
     }
     Client client() { return Client(port_); }
     Client greeted() {
@@ -352,11 +352,10 @@ TEST_F(EngineTest, ConnectionsBeyondTheMaximumWaitAndAreServedLater) {
 
 // One listener always has clients waiting; the other's client must not wait for ever.
 TEST_F(EngineTest, WithFewFreeSlotsEveryListenerGetsItsTurn) {
-    const std::uint16_t quiet = test::free_port();
-    config_.server.listen.push_back("127.0.0.1:" + std::to_string(quiet));
+    config_.server.listen.push_back(test::kFreePort);
     config_.server.connections_max = 1;
     start();
-    Client at_quiet(quiet);
+    Client at_quiet(test::port_of(engine_->listening().back()));
     std::vector<Client> busy;
     for (int i = 0; i < 4; ++i)
         busy.push_back(client());
