@@ -1,9 +1,13 @@
-// ringmx-floor: what a message costs an io_uring server that does next to nothing with it. The yardstick of
+// The floor: what a message costs an io_uring server that does next to nothing with it. The yardstick of
 // docs/benchmarks.md, and no mail server: it looks at the first letter of each line, accepts everything,
-// and keeps nothing, or with --durable puts each body on disk before its 250 (batch_log.hpp).
+// and keeps nothing, or with --durable puts each body on disk before its 250 (batch_log.hpp). It shares no
+// code with the engine, nor with the rest of ringmx-load, so that a mistake there is not hidden by the same
+// mistake here.
 //
 // One thread, one ring, multishot receive into a provided buffer ring, direct descriptors, and one send per
 // connection and loop. A slot's descriptor is closed only after its receive and its send have ended.
+#include "sink.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -369,18 +373,19 @@ int listen_on(const char* endpoint) {
     if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         fatal(endpoint, errno);
     if (listen(listener, SOMAXCONN) != 0) fatal(endpoint, errno);
+    socklen_t octets = sizeof address;
+    getsockname(listener, reinterpret_cast<sockaddr*>(&address), &octets);
+    std::printf("listening on %.*s:%u\n", static_cast<int>(colon), endpoint,
+                static_cast<unsigned>(ntohs(address.sin_port)));
+    std::fflush(stdout);
     return listener;
 }
 
 }  // namespace
-}  // namespace ringmx::floor
 
-int main(int argc, char** argv) {
-    const bool durable = argc == 4 && std::string_view(argv[1]) == "--durable";
-    if (argc != 2 && !durable) {
-        std::fprintf(stderr, "usage: ringmx-floor [--durable FILE] ADDRESS:PORT\n");
-        return 2;
-    }
-    ringmx::floor::Floor floor(ringmx::floor::listen_on(argv[argc - 1]), durable ? argv[2] : nullptr);
+void serve(const std::string& endpoint, const std::string& durable_path) {
+    Floor floor(listen_on(endpoint.c_str()), durable_path.empty() ? nullptr : durable_path.c_str());
     floor.run();
 }
+
+}  // namespace ringmx::floor

@@ -11,7 +11,7 @@
 namespace ringmx::floor {
 
 [[noreturn]] inline void fatal(const char* what, int error) {
-    std::fprintf(stderr, "ringmx-floor: %s: %s\n", what, std::strerror(error));
+    std::fprintf(stderr, "ringmx-load sink: %s: %s\n", what, std::strerror(error));
     std::exit(1);
 }
 
