@@ -242,7 +242,7 @@ void Worker::start_due() {
 }
 
 bool Worker::more_to_come() const {
-    if (exhausted_) return false;
+    if (exhausted_ || shared_.stop.load(std::memory_order_relaxed)) return false;
     if (schedule_) return schedule_->next_ns() != Schedule::kNever && schedule_->next_ns() < end_ns_;
     return now_ns_ < end_ns_;
 }

@@ -7,9 +7,11 @@
 
 namespace ringmx::load {
 
-// Whether another message may begin now; if so, it counts as begun.
+// Whether another message may begin now; if so, it counts as begun. What an open loop owes is sent after the
+// end, too.
 bool Worker::may_begin() {
-    if (exhausted_ || now_ns_ >= end_ns_ || shared_.stop.load(std::memory_order_relaxed)) return false;
+    if (exhausted_ || shared_.stop.load(std::memory_order_relaxed)) return false;
+    if (!schedule_ && now_ns_ >= end_ns_) return false;
     if (options_.messages == 0) return true;
     exhausted_ = shared_.taken.fetch_add(1, std::memory_order_relaxed) >= options_.messages;
     return !exhausted_;
@@ -24,7 +26,7 @@ void Worker::work_or_idle(std::uint32_t slot) {
     if (running_ && !leaving_) {
         if (!schedule_) {
             if (may_begin()) return assign(slot, 0);
-        } else if (schedule_->next_ns() <= now_ns_ && may_begin()) {
+        } else if (schedule_->next_ns() <= now_ns_ && schedule_->next_ns() < end_ns_ && may_begin()) {
             const std::int64_t due_ns = schedule_->next_ns();
             schedule_->take();
             return assign(slot, due_ns);

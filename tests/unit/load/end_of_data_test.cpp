@@ -1,5 +1,5 @@
-// The floor's search for the end of data gives the same answer however the mail data is cut into pieces.
-#include "floor/end_of_data.hpp"
+// The sink's search for the end of data gives the same answer however the mail data is cut into pieces.
+#include "sink/end_of_data.hpp"
 
 #include <cstddef>
 #include <string>
