@@ -16,11 +16,13 @@ Error bad(std::string_view text, const char* expected) {
     return Error{EINVAL, "'" + std::string(text) + "' is not " + expected};
 }
 
+constexpr double kValueMax = 1e15;  // of anything that is given on the command line
+
 // The number at the front of `text`, which loses it.
 std::optional<double> take_number(std::string_view& text) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || value < 0) return std::nullopt;
+    if (error != std::errc{} || !(value >= 0 && value <= kValueMax)) return std::nullopt;  // nor nan
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     return value;
 }

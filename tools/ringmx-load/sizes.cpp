@@ -25,7 +25,7 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 
 bool parse_number(std::string_view text, double& value) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size() && value > 0;
+    return error == std::errc{} && end == text.data() + text.size() && value > 0 && value < 1e15;
 }
 
 // The standard normal quantile, by bisection of its distribution function: a few hundred calls at the start.
