@@ -3,7 +3,7 @@
 
 packages_build="g++ cmake ninja-build pkg-config ccache liburing-dev libmimalloc-dev libgtest-dev libbenchmark-dev
     libtomlplusplus-dev libcli11-dev libfmt-dev nlohmann-json3-dev"
-packages_test="clang-14 libclang-rt-14-dev clang-format-14 python3 git swaks curl postfix util-linux e2fsprogs procps"
+packages_test="clang-14 libclang-rt-14-dev clang-format-14 python3 git swaks curl postfix python3-aiosmtpd util-linux e2fsprogs procps"
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then

@@ -91,7 +91,7 @@ void Worker::on_envelope_reply(std::uint32_t slot, std::uint32_t number, bool ac
     Client& client = clients_[slot];
     if (number == 0) {
         client.mail_accepted = accepted;
-    } else if (accepted) {
+    } else if (accepted && client.mail_accepted) {
         ++client.accepted;
     } else if (client.counted && !is_hard(client)) {
         ++counters_.recipients_refused;
