@@ -16,7 +16,7 @@ enum class ExitCode : int {
     ok = 0,
     failed = 1,      // a file, the socket, a damaged message
     not_found = 3,   // no such message
-    corruption = 4,  // verify found damage to what had been acknowledged
+    corruption = 4,  // verify found damage to what had been acknowledged, or part of it missing
     usage = 64,      // EX_USAGE
     config = 78,     // EX_CONFIG
 };
@@ -77,6 +77,7 @@ ExitCode export_all(const ExportOptions& options);
 struct VerifyOptions {
     Location location;
     bool json = false;
+    std::string acks;  // a file of ringmx-load --acks; empty: none
 };
 ExitCode verify(const VerifyOptions& options);
 

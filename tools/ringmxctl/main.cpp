@@ -82,8 +82,13 @@ CLI::App& add_verify(CLI::App& spool, ringmx::ctl::VerifyOptions& options) {
     CLI::App& command = *spool.add_subcommand("verify", "Check every checksum");
     add_location(command, options.location);
     command.add_flag("--json", options.json, "The report as one JSON object");
+    command
+        .add_option("--acks", options.acks,
+                    "Also compare with the messages that ringmx-load --acks wrote down there")
+        ->check(CLI::ExistingFile);
     command.footer(
-        "\nEnds with 4 if acknowledged data is damaged. A torn end is what a crash leaves, and no damage.");
+        "\nEnds with 4 if acknowledged data is damaged or, with --acks, missing. A torn end is what a crash "
+        "leaves, and no damage.");
     return command;
 }
 

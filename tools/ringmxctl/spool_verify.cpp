@@ -1,7 +1,11 @@
-// `ringmxctl spool verify`: reads everything and checks every checksum.
+// `ringmxctl spool verify`: reads everything and checks every checksum; with --acks, looks for every message
+// that was acknowledged.
+#include <optional>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "acks_check.hpp"
 #include "admin/json.hpp"
 #include "commands.hpp"
 #include "output.hpp"
@@ -29,7 +33,37 @@ void append_text(std::string& out, const VerifyReport& report) {
                           : "CORRUPT: acknowledged data is damaged or missing; the places are listed above\n";
 }
 
-void append_json(std::string& out, const VerifyReport& report) {
+void append_text(std::string& out, const AcksReport& report) {
+    auto to = std::back_inserter(out);
+    for (const std::string& problem : report.problems)
+        fmt::format_to(to, "{}\n", problem);
+    fmt::format_to(to,
+                   "acks          {}\nfound         {}\nmissing       {}\ndifferent     {}\n"
+                   "beyond acks   {}{}\n",
+                   report.acks, report.found, report.missing, report.different, report.beyond,
+                   report.beyond > 0 ? " (in the spool, and not in the file)" : "");
+    out += report.good()
+               ? "good: every acknowledged message is there, with its content\n"
+               : "LOST: what was acknowledged is missing or different; messages that a consumer has "
+                 "acknowledged may be gone by right\n";
+}
+
+void append_json(admin::JsonWriter& json, const AcksReport& report) {
+    json.begin_object("acks");
+    json.boolean("good", report.good());
+    json.number("acks", report.acks);
+    json.number("found", report.found);
+    json.number("missing", report.missing);
+    json.number("different", report.different);
+    json.number("beyond", report.beyond);
+    json.begin_array("problems");
+    for (const std::string& problem : report.problems)
+        json.element(problem);
+    json.end_array();
+    json.end_object();
+}
+
+void append_json(std::string& out, const VerifyReport& report, const std::optional<AcksReport>& acks) {
     admin::JsonWriter json(out);
     json.begin_object();
     json.boolean("good", report.clean());
@@ -51,8 +85,28 @@ void append_json(std::string& out, const VerifyReport& report) {
         json.end_object();
     }
     json.end_array();
+    if (acks) append_json(json, *acks);
     json.end_object();
     out += '\n';
+}
+
+// Reads the mail data of every message, acknowledged by consumers or not.
+Result<AcksReport> compare(storage::spool::SpoolReader& reader, const std::string& path) {
+    auto check = AcksCheck::read(path);
+    if (!check) return check.error();
+    reader.rewind();
+    for (;;) {
+        const auto message = reader.next();
+        if (!message) return message.error();
+        if (!*message) return check->report();
+        tools::Sha256 hash;
+        const Status read = reader.read(**message, storage::spool::Section::body, [&hash](Bytes bytes) {
+            hash.add(bytes);
+            return true;
+        });
+        // A damaged one is not found, and verify has named its place.
+        if (read.ok()) check->message((*message)->id, hash.finish(), (*message)->body_bytes);
+    }
 }
 
 }  // namespace
@@ -65,15 +119,29 @@ ExitCode verify(const VerifyOptions& options) {
         complain(report.error().message);
         return ExitCode::failed;
     }
+    std::optional<AcksReport> acks;
+    if (!options.acks.empty()) {
+        auto compared = compare(*spool.reader, options.acks);
+        if (!compared) {
+            complain(compared.error().message);
+            return ExitCode::failed;
+        }
+        acks = std::move(*compared);
+    }
     std::string text;
-    options.json ? append_json(text, *report) : append_text(text, *report);
+    if (options.json) {
+        append_json(text, *report, acks);
+    } else {
+        append_text(text, *report);
+        if (acks) append_text(text, *acks);
+    }
     Output out(STDOUT_FILENO, "standard output");
     out.write(text);
     if (!out.flush()) {
         complain(out.status().error().message);
         return ExitCode::failed;
     }
-    return report->clean() ? ExitCode::ok : ExitCode::corruption;
+    return report->clean() && (!acks || acks->good()) ? ExitCode::ok : ExitCode::corruption;
 }
 
 }  // namespace ringmx::ctl
