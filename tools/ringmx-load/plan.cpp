@@ -139,14 +139,12 @@ Tail make_tail(std::uint64_t run, std::uint64_t number) {
 std::string dot_stuffed(std::string_view mail) {
     std::string wire;
     wire.reserve(mail.size() + 64);
-    bool line_start = true;
     for (std::size_t at = 0; at < mail.size();) {
-        if (line_start && mail[at] == '.') wire += '.';
+        if (mail[at] == '.') wire += '.';
         const std::size_t end = mail.find('\n', at);
         const std::size_t next = end == std::string_view::npos ? mail.size() : end + 1;
         wire.append(mail.substr(at, next - at));
         at = next;
-        line_start = true;
     }
     return wire;
 }
