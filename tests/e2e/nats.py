@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -26,12 +27,24 @@ def accepts(port):
         return False
 
 
+def server_port():
+    """A free port below those that the kernel gives to clients: a server that is started again finds it free."""
+    while True:
+        port = random.randrange(12000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
 class NatsServer:
     """One server, alone or a node of a cluster. Its store outlives kill() and start()."""
 
     def __init__(self, folder, name="one", routes=None, cluster_port=None, extra=""):
         self.folder = folder / name
-        self.port = harness.free_port()
+        self.port = server_port()
         self.process = None
         self.folder.mkdir(parents=True)
         self.log_path = self.folder / "server.log"
@@ -74,20 +87,27 @@ class NatsCluster:
     configuration, `login` to the command lines of ringmx-jetstream."""
 
     def __init__(self, count=1, extra="", login=()):
-        self.login = login
+        self.count, self.extra, self.login = count, extra, login
+        self.choose_ports()
+
+    def choose_ports(self):
         self.folder = harness.new_folder("nats")
-        if count == 1:
-            self.nodes = [NatsServer(self.folder, extra=extra)]
+        if self.count == 1:
+            self.nodes = [NatsServer(self.folder, extra=self.extra)]
             return
-        ports = [harness.free_port() for _ in range(count)]
-        self.nodes = [NatsServer(self.folder, name, ports, port, extra) for name, port in zip(NODES, ports)]
+        ports = [server_port() for _ in range(self.count)]
+        self.nodes = [NatsServer(self.folder, name, ports, port, self.extra) for name, port in zip(NODES, ports)]
 
     def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.remove()
-            raise
+        for attempt in range(5):  # another program may take a port between the choice and the start
+            try:
+                self.start()
+                return self
+            except BaseException as error:
+                self.remove()
+                if attempt == 4 or not isinstance(error, AssertionError):
+                    raise
+                self.choose_ports()
         return self
 
     def __exit__(self, *_error):
@@ -99,7 +119,7 @@ class NatsCluster:
         for node in self.nodes:
             deadline = time.monotonic() + READY_S_MAX
             while not accepts(node.port):
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or node.process.poll() is not None:
                     raise AssertionError(f"nats-server does not serve:\n{node.log_path.read_text()[-3000:]}")
                 time.sleep(0.02)
 

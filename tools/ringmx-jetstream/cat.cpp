@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -163,15 +164,32 @@ class Reader {
             natsConnection_PublishString(client_.raw(), reply.c_str(), what);
     }
 
+    // The consumer's server may be behind its stream, after a restart for a while, and then knows of nothing
+    // that is pending. The stream's leader is asked what the last record is.
     bool nothing_left() {
         natsConnection_FlushTimeout(client_.raw(), request_wait_ms);
+        const auto last = last_sequence();
         jsConsumerInfo* info = nullptr;
         const natsStatus status = js_GetConsumerInfo(&info, context_.get(), options_.stream.c_str(),
                                                      options_.durable.c_str(), nullptr, nullptr);
         const auto held = static_cast<std::int64_t>(assembler_.held().size());
-        const bool nothing = status == NATS_OK && info->NumPending == 0 && info->NumAckPending <= held;
+        const bool nothing = status == NATS_OK && last && *last <= info->Delivered.Stream &&
+                             info->NumPending == 0 && info->NumAckPending <= held;
         jsConsumerInfo_Destroy(info);
         return nothing;
+    }
+
+    // Of what the stream has for this reader; 0: it has nothing; none: it does not answer.
+    std::optional<std::uint64_t> last_sequence() const {
+        const std::string subject = options_.subject.empty() ? ">" : options_.subject;
+        natsMsg* message = nullptr;
+        jsErrCode code{};
+        const natsStatus status =
+            js_GetLastMsg(&message, context_.get(), options_.stream.c_str(), subject.c_str(), nullptr, &code);
+        const MessagePointer owner(message);
+        if (status == NATS_OK) return natsMsg_GetSequence(message);
+        if (status == NATS_NOT_FOUND || code == JSNoMessageFoundErr) return 0;
+        return std::nullopt;
     }
 
     const CatOptions& options_;
