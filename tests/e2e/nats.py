@@ -151,6 +151,13 @@ class NatsCluster:
     def info(self, stream="MAIL"):
         return json.loads(self.tool("info", stream))
 
+    def read(self, maildir, *arguments, stream="MAIL"):
+        """Reads the stream to its end into a Maildir: {unit: octets}. No chunk may be left over."""
+        self.tool("cat", stream, "--maildir", maildir, "--raw", "--until-empty", *arguments, timeout_s=600)
+        if left := list((maildir / "tmp").iterdir()):
+            raise AssertionError(f"left over: {left}")
+        return {path.name.removesuffix(".ringmx"): path.read_bytes() for path in (maildir / "new").iterdir()}
+
 
 class AckDropper(threading.Thread):
     """Stands between one client and a server, and drops the first `count` acknowledgements of a stream."""

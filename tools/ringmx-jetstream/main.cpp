@@ -1,4 +1,4 @@
-// ringmx-jetstream: the command line. docs/backends-jetstream-kafka.md describes it.
+// ringmx-jetstream: the command line. docs/backends.md describes it.
 #include <cstdio>
 #include <exception>
 

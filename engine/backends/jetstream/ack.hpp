@@ -8,7 +8,7 @@ namespace ringmx::jetstream {
 
 enum class Answer {
     stored,  // `duplicate` says whether it was there before
-    again,   // the stream has no leader just now: publish the record once more
+    again,   // the stream has no leader just now, or does not have the record yet: publish it once more
     failed   // `text` says why
 };
 

@@ -1,4 +1,4 @@
-// ringmx-jetstream.so: storage.backend = "jetstream". docs/backends-jetstream-kafka.md
+// ringmx-jetstream.so: storage.backend = "jetstream". docs/backends.md
 #include "ringmx/backend.hpp"
 
 #include "options.hpp"

@@ -1,4 +1,4 @@
-// The options of the jetstream backend ([storage.jetstream]); docs/backends-jetstream-kafka.md lists them.
+// The options of the jetstream backend ([storage.jetstream]); docs/backends.md lists them.
 #pragma once
 
 #include <cstdint>

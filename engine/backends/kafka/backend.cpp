@@ -1,4 +1,4 @@
-// ringmx-kafka.so: storage.backend = "kafka". docs/backends-jetstream-kafka.md
+// ringmx-kafka.so: storage.backend = "kafka". docs/backends.md
 #include "ringmx/backend.hpp"
 
 #include "options.hpp"

@@ -1,4 +1,4 @@
-// The options of the kafka backend ([storage.kafka]); docs/backends-jetstream-kafka.md lists them.
+// The options of the kafka backend ([storage.kafka]); docs/backends.md lists them.
 #pragma once
 
 #include <cstdint>

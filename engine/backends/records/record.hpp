@@ -1,5 +1,5 @@
 // What a message looks like in a stream: one or more records, each with headers and a piece of the content.
-// docs/backends-jetstream-kafka.md specifies it; JetStream and Kafka share it.
+// docs/backends.md specifies it; JetStream and Kafka share it.
 //
 // A message is published once for each destination (subject or topic) that its recipients' domains give, and
 // once more for every further 24 KiB of recipients: each of these is a unit. A unit whose content does not

@@ -22,6 +22,12 @@ TEST(Ack, ErrorsAreFailuresWithTheirText) {
     EXPECT_EQ(parse_ack(R"({"error":7,"stream":"MAIL","seq":1})", "MAIL").answer, Answer::failed);
 }
 
+TEST(Ack, DuplicateOfARecordThatIsNotYetStoredIsNoAcknowledgement) {
+    EXPECT_EQ(parse_ack(R"({"stream":"MAIL","seq":0,"duplicate": true})", "MAIL").answer, Answer::again);
+    EXPECT_EQ(parse_ack(R"({"stream":"MAIL","seq":0})", "MAIL").answer, Answer::again);
+    EXPECT_EQ(parse_ack(R"({"error":{"err_code":10158,"description":"x"}})", "MAIL").answer, Answer::again);
+}
+
 TEST(Ack, AnythingElseIsAFailure) {
     for (const char* text :
          {"", "{}", "[]", "7", "{\"stream\":\"MAIL\"}", "{\"stream\":\"MAIL\",\"seq\":\"7\"}",

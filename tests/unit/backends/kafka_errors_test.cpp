@@ -5,7 +5,7 @@
 namespace ringmx::kafka {
 namespace {
 
-// The table of docs/backends-jetstream-kafka.md.
+// The table of docs/backends.md.
 TEST(KafkaErrors, OnlyTheRecordsOwnFaultRefusesForGood) {
     EXPECT_EQ(status_of(RD_KAFKA_RESP_ERR_NO_ERROR), RINGMX_STORED);
     for (int code = -250; code < 200; ++code) {
