@@ -2,7 +2,8 @@
 
 from dovecot import Dovecot
 from harness import TestCase, need_root
-from through_server import ThroughServer
+from senders import Senders
+from through_server import ThroughServer, split_trace
 
 
 class LmtpServer(ThroughServer, TestCase):
@@ -30,3 +31,30 @@ class LmtpServer(ThroughServer, TestCase):
 
     def accept_late(self, counterpart):
         counterpart.add_user("late")
+
+    def check_waiting_recipient(self, storage):
+        """Mail for `other` cannot be opened for now, a temporary failure; the other two recipients have their answers."""
+        messages = {number: b"X-Test-Number: %d\r\n\r\nbody\r\n" % number for number in (1, 2)}
+        counterpart = self.begin()
+        blocked = counterpart.mail / "other"
+        blocked.write_text("not a folder")  # a delivery for `other` ends with 451
+
+        def everybody(_):
+            return ["user@example.com", "other@example.com", "third@example.com"]
+
+        with self.server(counterpart, storage) as server:
+            with Senders(server.port, messages, everybody) as sent:
+                sent.finish()
+            server.wait_for("another attempt", lambda: server.counters()["delivery_retries"] >= 2)
+            blocked.unlink()
+            server.wait_drained()
+        self.assertEqual(sent.deferred + sent.turned_away, {})
+        expected = sorted((recipient, name, messages[number]) for number, name in sent.acknowledged.items()
+                          for recipient in everybody(number))
+        self.assertEqual(sorted((recipient, *split_trace(mail)) for recipient, mail in self.copies(counterpart)), expected)
+
+    def test_behind_the_spool_a_recipient_that_waits_does_not_give_the_others_a_second_copy(self):
+        self.check_waiting_recipient({"backend": "spool", "deliver": "lmtp"})
+
+    def test_nor_with_a_fallback_where_another_instance_tries_first(self):
+        self.check_waiting_recipient({"backend": "lmtp", "fallback": "spool", "fallback_after": 30})
