@@ -81,9 +81,18 @@ class Dovecot:
         self.config = self.folder / "dovecot.conf"
         self.config.write_text(CONFIG.format(base=self.base, folder=self.folder, mail=self.mail, port=self.port,
                                              fsync=fsync, extra=extra))
-        (self.folder / "users").write_text("".join(f"{user}:{{PLAIN}}none::::::\n" for user in self.USERS))
-        (self.folder / "users").chmod(0o644)
+        self.users = []
+        for user in self.USERS:
+            self.add_user(user)
         self.process = None
+
+    def add_user(self, user):
+        """From now on there is mail for this user too."""
+        self.users.append(user)
+        new = self.folder / "users.new"
+        new.write_text("".join(f"{user}:{{PLAIN}}none::::::\n" for user in self.users))
+        new.chmod(0o644)
+        new.rename(self.folder / "users")
 
     @property
     def address(self):

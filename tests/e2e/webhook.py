@@ -3,8 +3,8 @@ envelope to a folder, synced, before it answers 200.
 
     python3 webhook.py PORT FOLDER [CERTIFICATE]
 
-A file FOLDER/answers with lines "PATTERN STATUS TEXT" makes it answer otherwise to messages whose first line contains
-PATTERN; it is read again for each request.
+A file FOLDER/answers with lines "PATTERN STATUS TEXT" makes it answer otherwise to messages whose first line ends with
+PATTERN, or one of whose recipients is PATTERN; it is read again for each request.
 """
 
 import http.client
@@ -50,9 +50,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answers = self.folder / "answers"
         if answers.exists():
             first = body[:body.find(b"\r\n")].decode(errors="replace")
+            recipients = self.headers.get_all("X-Ringmx-Rcpt-To", [])
             for line in answers.read_text().splitlines():
                 pattern, status, text = line.split(" ", 2)
-                if first.endswith(pattern):
+                if first.endswith(pattern) or pattern in recipients:
                     return self.answer(int(status), text)
         name = self.headers["Idempotency-Key"] + "-" + os.urandom(4).hex()
         fields = [[key, value] for key, value in self.headers.items()]
@@ -104,7 +105,7 @@ class Webhook:
 
     def answer_otherwise(self, *lines):
         path = self.folder / "answers.new"
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("".join(line + "\n" for line in lines))
         path.rename(self.folder / "answers")
 
     def bodies(self):
