@@ -349,7 +349,7 @@ TEST(Load, AMaildirsTemplateHasKnownPlaceholders) {
     };
     EXPECT_EQ(with("maildir", "/var/mail/{domain}/{local}/Maildir"), "(no error)");
     EXPECT_EQ(with("maildir", "/var/mail/{user}"),
-              "x.toml:8: storage.maildir.path: \"/var/mail/{user}\" {user} is no placeholder; {domain} and "
+              "x.toml:7: storage.maildir.path: \"/var/mail/{user}\" {user} is no placeholder; {domain} and "
               "{local} are");
     EXPECT_EQ(with("spool", "/var/mail/{user}"), "(no error)");
 }
