@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace ringmx::limits {
 
@@ -63,6 +64,13 @@ constexpr std::size_t plugin_error_octets_max = 1024;  // why a plugin could not
 constexpr std::size_t plugin_log_octets_max = 4096;    // of a line that a plugin logs
 constexpr std::uint32_t plugin_counters_max = 32;      // that a plugin may have of its own
 constexpr std::size_t plugin_counter_name_octets_max = 63;
+// A Maildir for each recipient: a name in a folder (NAME_MAX), the least room for a part of an address in one
+// (a hash of it needs 66), how the names begin that are ours beside the mailboxes, and folders kept open.
+constexpr std::size_t file_name_octets_max = 255;
+constexpr std::size_t maildir_value_octets_min = 96;
+constexpr std::string_view maildir_own_names = ".ringmx";
+constexpr std::size_t maildir_folders_open_max = 64;
+constexpr std::size_t maildir_components_max = 15;  // behind the prefix: PATH_MAX is 4096
 // Delivery: what it keeps track of (messages, and domains beyond each one's first), what it reads ahead, what
 // is under way (octets: storage.delivery.window), and how many domains may wait before no other is begun.
 constexpr std::uint32_t delivery_known_max = 32768;

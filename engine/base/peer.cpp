@@ -1,5 +1,6 @@
 #include "base/peer.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -72,6 +73,22 @@ std::string_view PeerAddress::format_literal(std::array<char, 48>& buffer) const
     std::memcpy(buffer.data(), "IPv6:", 5);
     inet_ntop(AF_INET6, bytes.data(), buffer.data() + 5, static_cast<socklen_t>(buffer.size() - 5));
     return {buffer.data(), std::strlen(buffer.data())};
+}
+
+std::optional<PeerAddress> PeerAddress::parse_literal(std::string_view literal) {
+    constexpr std::string_view kTag = "ipv6:";
+    const auto same = [](char tag, char given) {
+        return tag == (given >= 'A' && given <= 'Z' ? static_cast<char>(given - 'A' + 'a') : given);
+    };
+    if (literal.size() < 2 || literal.front() != '[' || literal.back() != ']') return std::nullopt;
+    std::string_view inner = literal.substr(1, literal.size() - 2);
+    const bool tagged =
+        inner.size() > kTag.size() && std::equal(kTag.begin(), kTag.end(), inner.begin(), same);
+    if (tagged) inner.remove_prefix(kTag.size());
+    if (tagged != (inner.find(':') != std::string_view::npos)) return std::nullopt;
+    if (inner.find('/') != std::string_view::npos) return std::nullopt;
+    const std::optional<Network> address = Network::parse(inner);
+    return address ? std::optional(address->base) : std::nullopt;
 }
 
 std::optional<Network> Network::parse(std::string_view text) {

@@ -23,6 +23,9 @@ struct PeerAddress {
     std::string_view format(std::array<char, 48>& buffer) const;
     // Address literal of RFC 5321 §4.1.3 without brackets ("192.0.2.1", "IPv6:2001:db8::1").
     std::string_view format_literal(std::array<char, 48>& buffer) const;
+    // The address of a literal with its brackets, "[192.0.2.1]" or "[IPv6:2001:db8::1]"; nothing if it is
+    // neither.
+    static std::optional<PeerAddress> parse_literal(std::string_view literal);
     bool operator==(const PeerAddress&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/path_template.hpp"
 #include "config/keys.hpp"
 #include "config/units.hpp"
 #include "config/value.hpp"
@@ -36,6 +37,13 @@ void check_durability(const Config& config, std::vector<Finding>& findings) {
                                                   " is more than backend " +
                                                   quote(to_string(config.storage.backend)) + with +
                                                   " gives, which is " + quote(to_string(given))});
+}
+
+void check_maildir(const StorageConfig& config, std::vector<Finding>& findings) {
+    if (config.backend != StorageBackend::maildir) return;
+    const auto path = PathTemplate::parse(config.maildir.path);
+    if (!path)
+        findings.push_back({"storage.maildir.path", quote(config.maildir.path) + " " + path.error().message});
 }
 
 void check_plugin(const StorageConfig& config, std::vector<Finding>& findings) {
@@ -77,6 +85,7 @@ std::vector<Finding> cross_check(const Config& config) {
     std::vector<Finding> findings;
     check_memory(config, findings);
     check_durability(config, findings);
+    check_maildir(config.storage, findings);
     check_plugin(config.storage, findings);
     check_delivery(config, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {

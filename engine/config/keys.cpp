@@ -354,7 +354,10 @@ constexpr Key kKeys[] = {
      .field = [](Config& c) -> Field { return &c.storage.maildir.path; },
      .least = 1,
      .since = "0.1.0",
-     .description = "The Maildir, with its folders `tmp`, `new` and `cur`."},
+     .description =
+         "The Maildir, with its folders `tmp`, `new` and `cur`. With `{domain}` or `{local}` in it, as in "
+         "`/var/mail/{domain}/{local}/Maildir`, each recipient has one; the folders before the first "
+         "placeholder must exist."},
     {.name = "storage.maildir.min_free",
      .type = KeyType::size,
      .field = [](Config& c) -> Field { return &c.storage.maildir.min_free_bytes; },

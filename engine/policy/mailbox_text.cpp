@@ -46,21 +46,6 @@ std::size_t quoted_end(std::string_view text) {
     return std::string_view::npos;
 }
 
-// The address of "[192.0.2.1]" or "[IPv6:2001:db8::1]".
-std::optional<PeerAddress> literal_address(std::string_view literal) {
-    constexpr std::string_view kTag = "ipv6:";
-    if (literal.size() < 2 || literal.front() != '[' || literal.back() != ']') return std::nullopt;
-    std::string_view inner = literal.substr(1, literal.size() - 2);
-    const bool tagged =
-        inner.size() > kTag.size() &&
-        std::equal(kTag.begin(), kTag.end(), inner.begin(), [](char a, char b) { return a == lower(b); });
-    if (tagged) inner.remove_prefix(kTag.size());
-    if (tagged != (inner.find(':') != std::string_view::npos)) return std::nullopt;
-    if (inner.find('/') != std::string_view::npos) return std::nullopt;
-    const std::optional<Network> address = Network::parse(inner);
-    return address ? std::optional(address->base) : std::nullopt;
-}
-
 std::string_view label_problem(std::string_view label) {
     if (label.empty()) return "the domain has an empty label";
     if (label.size() > kLabelOctetsMax) return "the domain has a label of more than 63 octets";
@@ -106,7 +91,7 @@ bool ShortText::append_lower(std::string_view text) {
 }
 
 bool append_domain(ShortText& to, std::string_view domain) {
-    if (const auto address = literal_address(domain)) {
+    if (const auto address = PeerAddress::parse_literal(domain)) {
         std::array<char, 48> buffer;
         return to.append("[") && to.append_lower(address->format_literal(buffer)) && to.append("]");
     }
@@ -129,8 +114,8 @@ std::string_view domain_problem(std::string_view domain) {
     if (domain.empty()) return "the domain is empty";
     if (domain.size() > limits::domain_octets_min) return "the domain has more than 255 octets";
     if (domain.front() == '[') {
-        return literal_address(domain) ? std::string_view{}
-                                       : "the address literal is not one of IPv4 or IPv6";
+        return PeerAddress::parse_literal(domain) ? std::string_view{}
+                                                  : "the address literal is not one of IPv4 or IPv6";
     }
     for (std::size_t begin = 0; begin <= domain.size();) {
         const std::size_t end = std::min(domain.find('.', begin), domain.size());

@@ -1,20 +1,21 @@
 #include "storage/maildir.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
 #include <vector>
 
 #include "base/assert.hpp"
+#include "base/path_template.hpp"
+#include "storage/mailboxes.hpp"
 #include "storage/maildir_text.hpp"
+#include "storage/write_pieces.hpp"
 
 namespace ringmx::storage {
 namespace {
 
 // Committed messages that share one fsync of new/, and so the descriptors open for them.
 constexpr std::size_t kGroupMax = 256;
-constexpr std::size_t kPiecesMax = 64;  // of one write
 
 // A file in tmp/ (or, once delivered, in new/) and what has gone wrong with it, if anything.
 struct Delivery {
@@ -25,24 +26,6 @@ struct Delivery {
     std::uint64_t bytes = 0;
     std::string name;
 };
-
-struct Verdict {
-    StoreStatus status;
-    std::string_view text;
-};
-
-Verdict verdict(int error) {
-    switch (error) {
-        case 0:
-            return {StoreStatus::stored, {}};
-        case ENOSPC:
-            return {StoreStatus::full, "no space left in the maildir"};
-        case EDQUOT:
-            return {StoreStatus::full, "the maildir's quota is used up"};
-        default:
-            return {StoreStatus::retry, "the maildir cannot be written"};
-    }
-}
 
 class MaildirBackend final : public Backend {
  public:
@@ -93,10 +76,6 @@ class MaildirBackend final : public Backend {
     BackendCounters counters_;
     bool accepting_ = false;
 };
-
-iovec piece_of(Bytes bytes) {
-    return {const_cast<std::byte*>(bytes.data()), bytes.size()};
-}
 
 void MaildirBackend::remove_left_overs() {
     if (files_->alone()) {
@@ -165,7 +144,7 @@ void MaildirBackend::on_part(Message& message, Chunk& chunk) {
         std::array pieces = {piece_of(chunk.payload())};
         write_all(delivery, pieces);
     }
-    sink_.part_done(&message, &chunk, verdict(delivery.error).status);
+    sink_.part_done(&message, &chunk, maildir_verdict(delivery.error).status);
 }
 
 void MaildirBackend::on_commit(Message& message) {
@@ -216,32 +195,15 @@ void MaildirBackend::write_chunks(Delivery& delivery, const Chunk* first) {
 }
 
 void MaildirBackend::write_all(Delivery& delivery, std::span<iovec> pieces) {
-    while (delivery.error == 0) {
-        while (!pieces.empty() && pieces.front().iov_len == 0)
-            pieces = pieces.subspan(1);
-        if (pieces.empty()) return;
-        const std::int64_t written = files_->write(delivery.fd, pieces);
-        if (written == -EINTR) continue;
-        if (written <= 0) {
-            fail(delivery, written == 0 ? EIO : static_cast<int>(-written));
-            return;
-        }
-        delivery.bytes += static_cast<std::uint64_t>(written);
-        auto left = static_cast<std::size_t>(written);
-        for (iovec& piece : pieces) {
-            const std::size_t taken = std::min(left, piece.iov_len);
-            piece.iov_base = static_cast<std::byte*>(piece.iov_base) + taken;
-            piece.iov_len -= taken;
-            left -= taken;
-        }
-    }
+    if (delivery.error != 0) return;
+    if (const int error = write_pieces(*files_, delivery.fd, pieces, delivery.bytes)) fail(delivery, error);
 }
 
 // The file is of no use any more: its space comes back at once.
 void MaildirBackend::fail(Delivery& delivery, int error) {
     delivery.error = error;
     ++counters_.io_errors;
-    if (verdict(error).status == StoreStatus::full) accepting_ = false;  // until a tick finds room
+    if (maildir_verdict(error).status == StoreStatus::full) accepting_ = false;  // until a tick finds room
     if (std::exchange(delivery.created, false)) files_->remove(MaildirFolder::tmp, delivery.name.c_str());
     if (delivery.fd >= 0) files_->close(delivery.fd);
     delivery.fd = -1;
@@ -280,7 +242,7 @@ void MaildirBackend::finish(std::uint32_t index, int group_error) {
         delivery.created = false;
         fail(delivery, group_error);
     }
-    const Verdict outcome = verdict(delivery.error);
+    const MaildirVerdict outcome = maildir_verdict(delivery.error);
     if (delivery.error == 0) {
         ++counters_.messages_stored;
         counters_.bytes_stored += delivery.bytes;
@@ -314,6 +276,9 @@ std::unique_ptr<Backend> make_maildir(const MaildirOptions& options, StoreSink& 
 }
 
 Result<std::unique_ptr<Backend>> open_maildir(const MaildirOptions& options, StoreSink& sink) {
+    auto path = PathTemplate::parse(options.path);
+    if (!path) return Error{path.error().code, "maildir " + options.path + " " + path.error().message};
+    if (!path->components.empty()) return open_mailboxes(options, std::move(*path), sink);
     auto files = open_maildir_files(options.path);
     if (!files) return files.error();
     return make_maildir(options, sink, std::move(*files));

@@ -17,13 +17,14 @@
 namespace ringmx::storage {
 
 struct MaildirOptions {
-    std::string path;
+    std::string path;  // may be a template (base/path_template.hpp): mailboxes.hpp
     std::string hostname;
     std::uint64_t min_free_bytes = 0;  // below it, accepting() is false
 };
 
+// Opens the one Maildir at `path`, or a Maildir for each recipient if `path` has placeholders.
 Result<std::unique_ptr<Backend>> open_maildir(const MaildirOptions& options, StoreSink& sink);
-// The same on given file operations, for tests.
+// The one Maildir on given file operations, for tests.
 std::unique_ptr<Backend> make_maildir(const MaildirOptions& options, StoreSink& sink,
                                       std::unique_ptr<MaildirFiles> files);
 

@@ -2,86 +2,63 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <limits>
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "storage/free_space.hpp"
+#include "storage/tmp_folder.hpp"
 
 namespace ringmx::storage {
 namespace {
 
 constexpr mode_t kFolderMode = 0700;
-constexpr mode_t kFileMode = 0600;
 
 class PosixMaildirFiles final : public MaildirFiles {
  public:
-    explicit PosixMaildirFiles(const std::array<int, 3>& folders) : folders_(folders) {}
+    explicit PosixMaildirFiles(const std::array<int, 3>& folders)
+        : tmp_(folders[0]), fresh_(folders[1]), cur_(folders[2]) {}
     ~PosixMaildirFiles() override {
-        for (const int fd : folders_) {
+        for (const int fd : {fresh_, cur_}) {
             if (fd >= 0) ::close(fd);
         }
     }
 
-    int create_tmp(const char* name) override {
-        const int fd = openat(at(MaildirFolder::tmp), name,
-                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode);
-        return fd < 0 ? -errno : fd;
-    }
+    int create_tmp(const char* name) override { return tmp_.create(name, O_WRONLY); }
     std::int64_t write(int fd, std::span<const iovec> pieces) override {
         const ssize_t octets = writev(fd, pieces.data(), static_cast<int>(pieces.size()));
         return octets < 0 ? -errno : octets;
     }
     int sync(int fd) override { return outcome(fsync(fd)); }
     int close(int fd) override { return outcome(::close(fd)); }
-    int deliver(const char* name) override {
-        return outcome(renameat(at(MaildirFolder::tmp), name, at(MaildirFolder::fresh), name));
-    }
-    int sync_new() override { return outcome(fsync(at(MaildirFolder::fresh))); }
+    int deliver(const char* name) override { return outcome(renameat(tmp_.fd(), name, fresh_, name)); }
+    int sync_new() override { return outcome(fsync(fresh_)); }
     int remove(MaildirFolder folder, const char* name) override {
         return outcome(unlinkat(at(folder), name, 0));
     }
-
-    std::vector<std::string> list_tmp() override {
-        std::vector<std::string> names;
-        const int fd = openat(at(MaildirFolder::tmp), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) return names;
-        DIR* folder = fdopendir(fd);
-        if (folder == nullptr) {
-            ::close(fd);
-            return names;
-        }
-        while (const dirent* entry = readdir(folder))
-            names.emplace_back(entry->d_name);
-        closedir(folder);
-        return names;
-    }
-
-    std::int64_t bytes_free() override { return free_space(at(MaildirFolder::tmp)); }
-
-    bool alone() override {
-        const int fd = at(MaildirFolder::tmp);
-        const bool exclusive = flock(fd, LOCK_EX | LOCK_NB) == 0;
-        if (!exclusive) flock(fd, LOCK_SH);
-        locked_alone_ = exclusive;
-        return exclusive;
-    }
-    void share() override {
-        if (locked_alone_) flock(at(MaildirFolder::tmp), LOCK_SH);
-        locked_alone_ = false;
-    }
+    std::vector<std::string> list_tmp() override { return tmp_.list(); }
+    std::int64_t bytes_free() override { return free_space(tmp_.fd()); }
+    bool alone() override { return tmp_.alone(); }
+    void share() override { tmp_.share(); }
 
  private:
     static int outcome(int result) { return result == 0 ? 0 : -errno; }
-    int at(MaildirFolder folder) const { return folders_[static_cast<std::size_t>(folder)]; }
+    int at(MaildirFolder folder) const {
+        switch (folder) {
+            case MaildirFolder::tmp:
+                break;
+            case MaildirFolder::fresh:
+                return fresh_;
+            case MaildirFolder::cur:
+                return cur_;
+        }
+        return tmp_.fd();
+    }
 
-    std::array<int, 3> folders_;
-    bool locked_alone_ = false;
+    TmpFolder tmp_;
+    const int fresh_;
+    const int cur_;
 };
 
 int open_folder(const std::string& path) {

@@ -1,6 +1,7 @@
 #include "storage/maildir_text.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "message/envelope.hpp"
 
@@ -36,17 +37,41 @@ bool is_maildir_name(std::string_view name, std::string_view host) {
            rest[MessageId::kTextLength] == '.' && rest.substr(MessageId::kTextLength + 1) == host;
 }
 
-bool append_delivery_headers(Bytes envelope, std::string& out) {
+void append_return_path(Bytes envelope, std::string& out) {
     out.append("Return-Path: <");
     if (const auto path = find_envelope_field(envelope, EnvelopeField::reverse_path))
         out.append(as_text(*path));
     out.append(">\r\n");
+}
+
+void append_original_to(std::string_view forward_path, std::string& out) {
+    out.append("X-Original-To: ").append(forward_path).append("\r\n");
+}
+
+bool append_delivery_headers(Bytes envelope, std::string& out) {
+    append_return_path(envelope, out);
     EnvelopeReader reader(envelope);
     while (const auto record = reader.next()) {
-        if (record->field != EnvelopeField::forward_path) continue;
-        out.append("X-Original-To: ").append(as_text(record->value)).append("\r\n");
+        if (record->field == EnvelopeField::forward_path) append_original_to(as_text(record->value), out);
     }
     return !reader.malformed();
+}
+
+MaildirVerdict maildir_verdict(int error) {
+    switch (error) {
+        case 0:
+            return {StoreStatus::stored, {}};
+        case ENOSPC:
+            return {StoreStatus::full, "no space left in the maildir"};
+        case EDQUOT:
+            return {StoreStatus::full, "the maildir's quota is used up"};
+        case ELOOP:
+            return {StoreStatus::retry, "a folder of the maildir is a symbolic link"};
+        case EXDEV:
+            return {StoreStatus::retry, "a maildir is on another file system"};
+        default:
+            return {StoreStatus::retry, "the maildir cannot be written"};
+    }
 }
 
 }  // namespace ringmx::storage

@@ -342,6 +342,18 @@ TEST(Load, APluginHasAPathAndRunsOnWorkers) {
         load(std::string(kServer) + "[storage]\nbackend = \"kafka\"\ndurability = \"replicated\"\n").ok());
 }
 
+TEST(Load, AMaildirsTemplateHasKnownPlaceholders) {
+    const auto with = [](const std::string& backend, const std::string& path) {
+        return error_of(std::string(kServer) + "[storage]\nbackend = \"" + backend +
+                        "\"\n[storage.maildir]\npath = \"" + path + "\"\n");
+    };
+    EXPECT_EQ(with("maildir", "/var/mail/{domain}/{local}/Maildir"), "(no error)");
+    EXPECT_EQ(with("maildir", "/var/mail/{user}"),
+              "x.toml:7: storage.maildir.path: \"/var/mail/{user}\" {user} is no placeholder; {domain} and "
+              "{local} are");
+    EXPECT_EQ(with("spool", "/var/mail/{user}"), "(no error)");
+}
+
 TEST(Load, SegmentsAreWholeLargeChunks) {
     EXPECT_EQ(error_of(std::string(kServer) + "[storage.spool]\nsegment_size = 1048577\n"),
               "x.toml:5: storage.spool.segment_size: \"1048577B\" is not a whole number of 64KiB");
