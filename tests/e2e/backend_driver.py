@@ -167,6 +167,14 @@ def descendants(pid):
     return found
 
 
+def is_running(pid):
+    """Whether there is such a process, other than one that has ended and waits for its parent to look."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def kill_with_descendants(process):
     """SIGKILL to a process of ours and to all that came from it, as a power cut would."""
     victims = [process.pid, *descendants(process.pid)]
@@ -176,4 +184,4 @@ def kill_with_descendants(process):
         except ProcessLookupError:
             pass
     process.wait()
-    wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in victims[1:]), "killed processes are gone")
+    wait_until(lambda: not any(is_running(pid) for pid in victims[1:]), "killed processes are gone")
