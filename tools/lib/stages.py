@@ -11,7 +11,7 @@ from results import Tally, from_ctest, from_e2e
 
 BUILD_S_MAX = 1500
 CTEST_S_MAX = 1500
-E2E_S_MAX = 1500
+E2E_S_MAX = 2400
 CRASH_S_MAX = 1500
 
 SANITIZER_ENV = {
