@@ -88,7 +88,8 @@ TEST(MailboxName, LongPartsEndWithAHashOfTheWhole) {
 
 // Octets that are likely to do harm, and any.
 std::string random_value(std::mt19937& random) {
-    static constexpr std::string_view kHostile("./%\0@\\\"-a\xd0\xbf\xc2\x85h20Ff", 20);
+    static constexpr char kOctets[] = "./%\0@\\\"-a\xd0\xbf\xc2\x85h20Ff";
+    constexpr std::string_view kHostile(kOctets, sizeof kOctets - 1);
     std::string value;
     const std::size_t size = random() % 8 == 0 ? random() % 400 : random() % 6;
     for (std::size_t i = 0; i < size; ++i)
