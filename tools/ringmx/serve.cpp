@@ -1,9 +1,7 @@
 // `ringmx serve`: starts the engine and stays until a signal ends it. SIGTERM and SIGINT drain; a second one
 // ends the process at once, which loses nothing that was acknowledged. SIGHUP reopens the log.
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
-#include <thread>
 
 #include <signal.h>
 #include <unistd.h>
@@ -36,32 +34,6 @@ void wait_for_stop(const sigset_t& set, server::Engine& engine) {
     }
 }
 
-// Ends the process at SIGTERM and SIGINT while the engine starts: a large spool takes its time to recover,
-// and nothing has been acknowledged yet.
-class WatchTheStart {
- public:
-    explicit WatchTheStart(const sigset_t& set) : thread_([this, set] { watch(set); }) {}
-    ~WatchTheStart() {
-        over_ = true;
-        thread_.join();
-    }
-    WatchTheStart(const WatchTheStart&) = delete;
-    WatchTheStart& operator=(const WatchTheStart&) = delete;
-
- private:
-    void watch(const sigset_t& set) {
-        const timespec pause{0, 50'000'000};
-        while (!over_) {
-            const int signal = sigtimedwait(&set, nullptr, &pause);
-            if (signal != SIGTERM && signal != SIGINT) continue;
-            complain("ended before it served");
-            _exit(static_cast<int>(ExitCode::ok));
-        }
-    }
-    std::atomic<bool> over_{false};
-    std::thread thread_;
-};
-
 void let_the_next_signal_kill() {
     sigset_t set;
     sigemptyset(&set);
@@ -79,10 +51,7 @@ ExitCode serve(const std::string& config_path) {
         complain(config.error().message);
         return ExitCode::config;
     }
-    auto engine = [&] {
-        const WatchTheStart watch(signals);
-        return server::Engine::start(*config);
-    }();
+    auto engine = server::Engine::start(*config);
     if (!engine) {
         complain(engine.error().message);
         return exit_code_of(engine.error().code);
