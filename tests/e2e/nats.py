@@ -151,6 +151,23 @@ class NatsCluster:
     def info(self, stream="MAIL"):
         return json.loads(self.tool("info", stream))
 
+    def leader(self, stream="MAIL"):
+        """The node through which the stream's records go; None while the cluster elects, or does not say in time."""
+        with socket.create_connection(("127.0.0.1", self.nodes[0].port), 30) as connection:
+            connection.settimeout(10)
+            connection.sendall(b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n'
+                               b"PUB $JS.API.STREAM.INFO." + stream.encode() + b" answer 0\r\n\r\n")
+            file = connection.makefile("rb")
+            try:
+                while not (line := file.readline()).startswith(b"MSG "):
+                    if not line:
+                        return None
+                answer = json.loads(file.read(int(line.split()[-1])))
+            except TimeoutError:
+                return None
+        name = answer.get("cluster", {}).get("leader")
+        return next((node for node in self.nodes if node.folder.name == name), None)
+
     def read(self, maildir, *arguments, stream="MAIL"):
         """Reads the stream to its end into a Maildir: {unit: octets}. No chunk may be left over."""
         self.tool("cat", stream, "--maildir", maildir, "--raw", "--until-empty", *arguments, timeout_s=600)
