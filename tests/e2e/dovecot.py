@@ -104,6 +104,8 @@ class Dovecot:
 
     def start(self):
         shutil.rmtree(self.base / "run", ignore_errors=True)
+        for lock in (*self.mail.rglob("*.lock"), *self.mail.rglob("*.newlock")):
+            lock.unlink()  # of processes that were killed: Dovecot would wait two or three minutes for each
         with open(self.folder / "dovecot.out", "ab") as out:
             self.process = subprocess.Popen([DOVECOT, "-F", "-c", str(self.config)], stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out)
