@@ -1,4 +1,4 @@
-"""A server whose status socket and log are watched: for tests that wait for what it says of itself."""
+"""A server whose counters, log and dead letters a test watches and waits for."""
 
 import json
 import time
@@ -47,3 +47,10 @@ class ObservedServer(Server):
     def events(self, event):
         lines = [line for line in self.log().splitlines() if line.startswith("{")]
         return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+    def letters(self):
+        """What `spool --dead ls` tells of the dead letters."""
+        return [json.loads(line) for line in self.dead("ls", "--json").splitlines()]
+
+    def dead(self, command, *arguments, check=True):
+        return self.ctl("spool", "--dead", command, "--config", str(self.config_path), *arguments, check=check)

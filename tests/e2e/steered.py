@@ -1,7 +1,5 @@
 """A server that delivers to, or falls back from, the test plugin `steered` (tests/plugins/steered.cpp)."""
 
-import json
-
 import harness
 from harness import new_folder
 from observed import ObservedServer
@@ -52,10 +50,3 @@ class SteeredServer(ObservedServer):
             recipients, content = path.read_bytes().split(b"\n", 1)
             found.append((path.stat().st_mtime_ns, int(process), int(number), name, recipients.decode().split(), content))
         return [entry[3:] for entry in sorted(found)]
-
-    def letters(self):
-        """What `spool --dead ls` tells of the dead letters."""
-        return [json.loads(line) for line in self.dead("ls", "--json").splitlines()]
-
-    def dead(self, command, *arguments, check=True):
-        return self.ctl("spool", "--dead", command, "--config", str(self.config_path), *arguments, check=check)

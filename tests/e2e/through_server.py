@@ -13,7 +13,7 @@ import mailgen
 from backend_driver import number_of
 from harness import scaled, without_trace
 from resenders import Senders, sender_of
-from watched import WatchedServer
+from observed import ObservedServer
 
 DRAIN_S_MAX = 300
 TRACE_ID = re.compile(rb"\sid ([^\s;]+)")
@@ -69,8 +69,10 @@ class ThroughServer:
         return counterpart.start() if started else counterpart
 
     def server(self, counterpart, storage):
-        return WatchedServer({"server": {"memory": "512MiB"}, "storage": storage,
-                              f"storage.{self.backend}": self.options(counterpart)})
+        return ObservedServer({
+            "server": {"memory": "512MiB"}, "smtp": {"message_size": "16MiB"}, "storage": storage,
+            "storage.delivery": {"backoff_least": 1, "backoff_most": 2, "window": "16MiB"},
+            f"storage.{self.backend}": self.options(counterpart)})
 
     def check_copies(self, counterpart, messages, acknowledged, others=frozenset()):
         """Every copy is byte-exact, for a recipient of that message, and of an id that was acknowledged for it, or is in

@@ -63,7 +63,7 @@ Mail make_mail(const Plan& plan, std::size_t chunk, std::string_view data) {
     const std::size_t tail = plan.unique ? kTailOctets : 0;
     mail.octets = data.size() + tail;
     mail.hash.add(data);
-    mail.digest = tools::Sha256(mail.hash).finish();
+    mail.digest = Sha256(mail.hash).finish();
     if (plan.bdat) {
         mail.wire = (plan.pipelined ? plan.envelope : "") + in_chunks(data, tail, chunk, mail.pieces);
     } else {

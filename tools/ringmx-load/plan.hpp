@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/sha256.hpp"
 #include "options.hpp"
-#include "sha256.hpp"
 
 namespace ringmx::load {
 
@@ -31,11 +31,11 @@ struct Capabilities {
 };
 
 struct Mail {
-    std::string wire;                // the write that holds its mail data, up to the tail and the dot
-    std::uint64_t octets = 0;        // of mail data, without dot-stuffing
-    tools::Sha256 hash;              // of all but the tail
-    tools::Sha256::Digest digest{};  // when there is no tail
-    std::uint32_t pieces = 1;        // replies to the mail data
+    std::string wire;          // the write that holds its mail data, up to the tail and the dot
+    std::uint64_t octets = 0;  // of mail data, without dot-stuffing
+    Sha256 hash;               // of all but the tail
+    Sha256::Digest digest{};   // when there is no tail
+    std::uint32_t pieces = 1;  // replies to the mail data
 };
 
 struct Plan {

@@ -182,9 +182,9 @@ void Worker::message_over(std::uint32_t slot, bool reset_first) {
 
 void Worker::append_ack(std::uint32_t slot, const Reply& reply) {
     const Mail& mail = plan_.mails[clients_[slot].mail];
-    tools::Sha256::Digest digest = mail.digest;
+    Sha256::Digest digest = mail.digest;
     if (plan_.unique) {
-        tools::Sha256 hash = mail.hash;
+        Sha256 hash = mail.hash;
         hash.add({tails_[slot].data(), kTailOctets});
         digest = hash.finish();
     }

@@ -41,8 +41,8 @@ Result<AcksCheck> AcksCheck::parse(std::string_view text) {
     return check;
 }
 
-void AcksCheck::message(const MessageId& id, const tools::Sha256::Digest& digest, std::uint64_t octets) {
-    const std::string sha256 = tools::to_hex(digest);
+void AcksCheck::message(const MessageId& id, const Sha256::Digest& digest, std::uint64_t octets) {
+    const std::string sha256 = to_hex(digest);
     const auto by_id =
         std::lower_bound(acks_.begin(), acks_.end(), id,
                          [](const Ack& ack, const MessageId& wanted) { return ack.id < wanted; });

@@ -10,7 +10,7 @@
 
 #include "base/message_id.hpp"
 #include "base/result.hpp"
-#include "sha256.hpp"
+#include "base/sha256.hpp"
 
 namespace ringmx::ctl {
 
@@ -35,7 +35,7 @@ class AcksCheck {
     static Result<AcksCheck> parse(std::string_view text);
 
     // A message of the spool: the hash and length of its mail data. Once for each.
-    void message(const MessageId& id, const tools::Sha256::Digest& digest, std::uint64_t octets);
+    void message(const MessageId& id, const Sha256::Digest& digest, std::uint64_t octets);
     // After all messages.
     AcksReport report() const;
 

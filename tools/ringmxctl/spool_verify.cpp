@@ -99,7 +99,7 @@ Result<AcksReport> compare(storage::spool::SpoolReader& reader, const std::strin
         const auto message = reader.next();
         if (!message) return message.error();
         if (!*message) return check->report();
-        tools::Sha256 hash;
+        Sha256 hash;
         const Status read = reader.read(**message, storage::spool::Section::body, [&hash](Bytes bytes) {
             hash.add(bytes);
             return true;

@@ -84,11 +84,11 @@ TEST(Plan, UniqueMailHasTheLengthAskedForAndItsTailIsHashed) {
             EXPECT_EQ(plan.last_reply(mail), 1 + mail.pieces);
         }
         EXPECT_EQ(data.size(), 500u);
-        tools::Sha256 whole;
+        Sha256 whole;
         whole.add(data);
-        tools::Sha256 continued = mail.hash;
+        Sha256 continued = mail.hash;
         continued.add(line);
-        EXPECT_EQ(tools::to_hex(continued.finish()), tools::to_hex(whole.finish()));
+        EXPECT_EQ(to_hex(continued.finish()), to_hex(whole.finish()));
     }
 }
 

@@ -1,5 +1,5 @@
 // SHA-256 against the examples of FIPS 180-4, and the lines that carry it.
-#include "sha256.hpp"
+#include "base/sha256.hpp"
 
 #include <string>
 

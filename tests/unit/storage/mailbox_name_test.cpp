@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.hpp"
+#include "base/sha256.hpp"
 #include "base/utf8.hpp"
-#include "storage/sha256.hpp"
 
 namespace ringmx::storage {
 namespace {

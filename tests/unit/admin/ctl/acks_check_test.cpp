@@ -13,8 +13,8 @@ namespace {
 const std::string kId1 = "01890a5d-ac96-774b-bcce-b302099a8057";
 const std::string kId2 = "01890a5d-ac96-774b-bcce-b302099a8058";
 
-tools::Sha256::Digest digest_of(std::string_view text) {
-    tools::Sha256 hash;
+Sha256::Digest digest_of(std::string_view text) {
+    Sha256 hash;
     hash.add(text);
     return hash.finish();
 }

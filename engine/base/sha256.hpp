@@ -1,15 +1,16 @@
-// SHA-256 (FIPS 180-4), for the files of acknowledged messages that ringmx-load writes and ringmxctl
-// compares. A copy of the object is a snapshot: hash a common beginning once, and copy it.
+// SHA-256 (FIPS 180-4), for names that must differ where what they stand for differs, and for comparing mail
+// in tools. A copy of the object is a snapshot: hash a common beginning once, and copy it.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.hpp"
 
-namespace ringmx::tools {
+namespace ringmx {
 
 class Sha256 {
  public:
@@ -32,5 +33,7 @@ class Sha256 {
 
 // Lower case hexadecimal.
 std::string to_hex(const Sha256::Digest& digest);
+// Of a whole text, 64 digits.
+std::string sha256_hex(std::string_view text);
 
-}  // namespace ringmx::tools
+}  // namespace ringmx

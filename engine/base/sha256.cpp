@@ -1,10 +1,10 @@
-#include "sha256.hpp"
+#include "base/sha256.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
-namespace ringmx::tools {
+namespace ringmx {
 namespace {
 
 // FIPS 180-4 §4.2.2.
@@ -96,4 +96,10 @@ std::string to_hex(const Sha256::Digest& digest) {
     return text;
 }
 
-}  // namespace ringmx::tools
+std::string sha256_hex(std::string_view text) {
+    Sha256 hash;
+    hash.add(text);
+    return to_hex(hash.finish());
+}
+
+}  // namespace ringmx
