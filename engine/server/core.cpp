@@ -235,6 +235,8 @@ void Core::update_gauges() {
     counters.submission_queue_full.set(ring.queue_full);
     counters.enters.set(ring.enters);
     counters.storage_depth.set(host.depth);
+    counters.storage_oldest_ms.set(
+        static_cast<std::uint64_t>(unanswered_.oldest_age_ns(now_.mono_ns) / kNsPerMs));
     counters.storage_queue_full.set(host.queue_full);
     counters.storage_wakes.set(host.wakes_sent);
     counters.storage_batches.set(backend.batches);
@@ -319,6 +321,7 @@ void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {
 // -----------------------------------------------------------------------------------------------------------
 
 void Core::submit(const storage::StoreRequest& request) {
+    if (request.op == storage::StoreOp::commit) unanswered_.add(*request.message);
     if (waiting_requests_.empty() && host_->submit(request)) return;
     waiting_requests_.push_back(request);
 }
@@ -352,6 +355,7 @@ void Core::serve_storage() {
     while (done_first_ != nullptr) {
         Message* message = done_first_;
         done_first_ = message->next;
+        unanswered_.remove(*message);
         Connection* connection =
             message->orphaned ? nullptr : find(message->connection_slot, message->connection_generation);
         if (connection == nullptr || !connection->holds(message)) {

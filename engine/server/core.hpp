@@ -24,6 +24,7 @@
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
 #include "server/storage_setup.hpp"
+#include "server/unanswered.hpp"
 #include "storage/host.hpp"
 
 namespace ringmx::server {
@@ -149,7 +150,8 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::vector<SlotName> to_go_on_;      // connections whose part came back
     std::vector<PolicyAnswer> answers_;
     std::vector<storage::StoreRequest> waiting_requests_;  // the host's queue was full
-    Message* done_first_ = nullptr;                        // messages that storage has given back, in order
+    Unanswered unanswered_;
+    Message* done_first_ = nullptr;  // messages that storage has given back, in order
     Message* done_last_ = nullptr;
 
     int wake_fd_ = -1;
