@@ -1,8 +1,11 @@
 """Mail through the server into topics of librdkafka's mock brokers, which go away and come back. No broker of Apache
 Kafka is in here."""
 
+import os
+from unittest import mock
+
 import mailgen
-from harness import TestCase, scaled, without_trace
+from harness import BIN, TestCase, scaled, without_trace
 from kafka import AHEAD_OCTETS_MAX, MockKafkaCluster
 from observed import ObservedServer
 from senders import Senders
@@ -14,8 +17,17 @@ def mails_of(numbers, largest):
     return {number: mailgen.message(number, min(mailgen.size_of(number), largest)) for number in numbers}
 
 
+class ServerWithKafka(ObservedServer):
+    """ThreadSanitizer does not know the C11 threads of librdkafka: it gets POSIX threads in their place."""
+
+    def launch(self):
+        posix_threads = BIN.parent / "lib" / "ringmx-tests" / "c11_threads.so"
+        with mock.patch.dict(os.environ, {"LD_PRELOAD": str(posix_threads)} if posix_threads.exists() else {}):
+            super().launch()
+
+
 def kafka_server(cluster, storage=None, options=None):
-    return ObservedServer({
+    return ServerWithKafka({
         "server": {"memory": "256MiB"},
         "smtp": {"message_size": "4MiB"},
         "storage": {"backend": "kafka", **(storage or {})},
