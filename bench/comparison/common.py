@@ -15,6 +15,10 @@ class Failed(Exception):
     """A measurement cannot be trusted or cannot go on; the text says why."""
 
 
+class NotStarted(Failed):
+    """A server does not run here at all."""
+
+
 class Interrupted(BaseException):
     """Somebody wants the run to end: Ctrl-C, SIGTERM, SIGHUP."""
 

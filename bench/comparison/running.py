@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from .common import Failed
+from .common import Failed, NotStarted
 from .cpu import Cgroup, CpuTime, process_table, tree
 
 START_S_MAX = 60      # zero-writing a spool's first segments takes its time
@@ -54,7 +54,7 @@ class Running:
             if self.cgroup:
                 self.cgroup.remove()
             if isinstance(error, OSError):
-                raise Failed(f"{server.title} cannot be started: {error}") from error
+                raise NotStarted(f"{server.title} cannot be started: {error}") from error
             raise
 
     def _enter(self, cpu):
@@ -78,7 +78,7 @@ class Running:
         deadline = time.monotonic() + START_S_MAX
         while time.monotonic() < deadline:
             if not self.alive():
-                raise Failed(f"{self.server.title} ended with {self.process.returncode}:\n{self.output()}")
+                raise NotStarted(f"{self.server.title} ended with {self.process.returncode}:\n{self.output()}")
             try:
                 with socket.create_connection(("127.0.0.1", self.place.port), timeout=5) as probe:
                     if probe.recv(512).startswith(b"220"):
@@ -88,7 +88,7 @@ class Running:
             except OSError:
                 pass
             time.sleep(0.05)
-        raise Failed(f"{self.server.title} did not greet within {START_S_MAX} s:\n{self.output()}")
+        raise NotStarted(f"{self.server.title} did not greet within {START_S_MAX} s:\n{self.output()}")
 
     def output(self):
         """The end of what it wrote, log files that it has in its folder included."""

@@ -15,7 +15,6 @@ class Place:
     bin: pathlib.Path          # ringmx's programs
     downloads: pathlib.Path    # what bench/compare fetched: debian/NAME, npm
     log: str = "all"           # ringmx's log.transactions
-    storage_host: str = ""     # ringmx's storage.host, for the servers that do not fix it
 
 
 @dataclasses.dataclass

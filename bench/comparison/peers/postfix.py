@@ -5,7 +5,7 @@ import pathlib
 import pwd
 import subprocess
 
-from ..common import Failed
+from ..common import NotStarted
 from .base import Launch, Server, files_below
 
 POSTFIX = pathlib.Path("/usr/sbin/postfix")
@@ -85,7 +85,7 @@ class Postfix(Server):
         os.chown(folder / "data", owner.pw_uid, owner.pw_gid)
         for parent in folder.parents:
             if not parent.stat().st_mode & 0o001:
-                raise Failed(f"Postfix's user cannot walk through {parent}: name another folder with --work")
+                raise NotStarted(f"Postfix's user cannot walk through {parent}: name another folder with --work")
         (folder / "etc/main.cf").write_text(main_cf(folder))
         (folder / "etc/master.cf").write_text(MASTER_CF.format(port=place.port))
         return Launch([POSTFIX, "-c", folder / "etc", "start-fg"])

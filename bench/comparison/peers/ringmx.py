@@ -7,8 +7,7 @@ from ..common import Failed
 from .base import Launch, Server
 
 
-def config(place, backend, host, extra=""):
-    host_line = f'host = "{host}"\n' if host else ""
+def config(place, backend, host="auto", extra=""):
     return f"""[server]
 hostname = "bench.example.com"
 listen = ["127.0.0.1:{place.port}"]
@@ -19,7 +18,8 @@ domains = ["*"]
 
 [storage]
 backend = "{backend}"
-{host_line}
+host = "{host}"
+
 [storage.spool]
 path = "{place.folder}/spool"
 
@@ -34,7 +34,7 @@ path = "{place.folder}/ringmx.log"
 
 class Ringmx(Server):
     backend = ""
-    host = ""                  # "": what --storage-host says, or what suits the backend
+    host = "auto"              # storage.host
     chunking = True
 
     def programs(self, place):
@@ -50,7 +50,7 @@ class Ringmx(Server):
 
     def launch(self, place):
         path = place.folder / "ringmx.toml"
-        path.write_text(config(place, self.backend, self.host or place.storage_host, self.extra(place)))
+        path.write_text(config(place, self.backend, self.host, self.extra(place)))
         return Launch([place.bin / "ringmx", "serve", "--config", path])
 
     def check(self, running, least, most=None):

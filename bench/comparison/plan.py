@@ -1,0 +1,48 @@
+"""What is run: loads, lengths, how many messages for whom, offered rates; the presets of the command."""
+
+import dataclasses
+
+KIB, MIB = 1 << 10, 1 << 20
+LENGTHS = (KIB, 10 * KIB, 100 * KIB, MIB)
+MESSAGES = {KIB: 20000, 10 * KIB: 20000, 100 * KIB: 4000, MIB: 400}   # of the fastest, a round
+MESSAGES_MIN = 100
+WARM_UP = 0.1                          # of that, before the clock is read
+RATE_LOAD = "rate"                     # the open loop, on the command line beside the names of LOADS
+RATE_LENGTH = KIB
+SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)   # of what a server took in the closed loop
+
+
+@dataclasses.dataclass
+class Plan:
+    loads: tuple = ("single", "pipelined", "bdat", RATE_LOAD)
+    lengths: tuple = LENGTHS
+    rounds: int = 3
+    rate_rounds: int = 1
+    scale: float = 1.0                 # of the numbers of messages
+    shares: tuple = SHARES
+    rate_s: int = 3
+    sessions: int = 50
+
+
+def quick():
+    return Plan(lengths=(KIB,), rounds=1, scale=0.25, shares=(0.2, 0.7), rate_s=1)
+
+
+def messages_for(plan, server, length):
+    """How many messages a server gets in a round: those of the fastest by its pace, the same for all loads."""
+    full = MESSAGES.get(length) or min(MESSAGES[KIB], max(400, 400 * MIB // length))
+    return max(MESSAGES_MIN, round(full * plan.scale * server.pace))
+
+
+def two_digits(number):
+    """Rates as people choose them: 1234 is 1200."""
+    return int(float(f"{number:.2g}"))
+
+
+def rates_for(plan, capacity):
+    """Offered rates, in messages/s, each once."""
+    return sorted({max(1, two_digits(capacity * share)) for share in plan.shares})
+
+
+def takes(server, load):
+    return load != "bdat" or server.chunking
