@@ -38,4 +38,4 @@ def machine():
 def this_run(clock, log):
     return {"date": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "commit": checkout_version(),
             "command": shlex.join(["bench/compare", *sys.argv[1:]]), "load_average": round(os.getloadavg()[0], 2),
-            "clock": clock, "log": log, "machine": machine()}
+            "nice": os.nice(0), "clock": clock, "log": log, "machine": machine()}

@@ -70,12 +70,13 @@ class Measuring:
     def closed(self, load, length, server, number):
         """One server, one load, one sample."""
         messages = plans.messages_for(self.plan, server, length)
-        warm_up = max(self.plan.sessions, round(messages * plans.WARM_UP))
+        sessions = min(self.plan.sessions, server.sessions_max)
+        warm_up = max(sessions, round(messages * plans.WARM_UP))
         cpus = self.options
         with self.folder(server) as folder, Running(server, self.place(folder), cpus.server_cpu) as running:
-            run_closed(Work(load, length, warm_up, self.plan.sessions), running.place, cpus.generator_cpu)
+            run_closed(Work(load, length, warm_up, sessions), running.place, cpus.generator_cpu)
             before = running.cpu()
-            outcome = run_closed(Work(load, length, messages, self.plan.sessions), running.place, cpus.generator_cpu)
+            outcome = run_closed(Work(load, length, messages, sessions), running.place, cpus.generator_cpu)
             time.sleep(SETTLE_S)
             if not running.alive():
                 raise Failed(f"{server.title} ended during the load:\n{running.output()}")
@@ -84,6 +85,7 @@ class Measuring:
         latency = outcome.figures["latency_us"]["data"] if outcome.figures else {}
         sample = {
             "round": number, "load": load, "length": length, "server": server.name, "messages": messages,
+            "sessions": sessions,
             "cpu_us": round(used.used_ns() / 1e3 / messages, 3),
             "messages_per_s": round(outcome.figures.get("messages_per_second", messages / outcome.wall_s), 1),
             "server_busy": round(used.used_ns() / 1e9 / outcome.wall_s, 3),
@@ -100,17 +102,17 @@ class Measuring:
         if known:
             return statistics.median(each["messages_per_s"] for each in known)
         messages = plans.messages_for(self.plan, server, plans.RATE_LENGTH)
-        work = Work("pipelined", plans.RATE_LENGTH, messages, self.plan.sessions)
+        work = Work("pipelined", plans.RATE_LENGTH, messages, min(self.plan.sessions, server.sessions_max))
         return run_closed(work, running.place, self.options.generator_cpu).figures["messages_per_second"]
 
     def curve(self, server, number):
         """Latency at rising rates, each offered whatever the server does, until it cannot keep up."""
-        cpus = self.options
+        cpus, sessions = self.options, min(self.plan.sessions, server.sessions_max)
         with self.folder(server) as folder, Running(server, self.place(folder), cpus.server_cpu) as running:
             capacity = self.capacity(server, running)
             acknowledged = 0
             for rate in plans.rates_for(self.plan, capacity):
-                figures = run_open(rate, self.plan.rate_s, plans.RATE_LENGTH, self.plan.sessions, running.place,
+                figures = run_open(rate, self.plan.rate_s, plans.RATE_LENGTH, sessions, running.place,
                                    cpus.generator_cpu)
                 counts = figures["messages"]
                 acknowledged += counts["acknowledged"]

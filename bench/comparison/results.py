@@ -1,7 +1,7 @@
 """The samples of one or more runs, in a JSON file that grows with each of them.
 
-A sample is a dictionary. Of a closed loop: run, round, load, length, server, messages, cpu_us (per message),
-messages_per_s, server_busy, generator_busy, clocks_apart, latency_us (empty for smtp-source). Of an open loop, whose
+A sample is a dictionary. Of a closed loop: run, round, load, length, server, messages, sessions, cpu_us (per
+message), messages_per_s, server_busy, generator_busy, clocks_apart, latency_us (empty for smtp-source). Of an open loop, whose
 load is "rate": offered (messages/s), share (of what the server took in a closed loop), and unanswered instead of the
 CPU figures. Samples of one run and round were taken side by side; ratios are made between those and no others.
 """

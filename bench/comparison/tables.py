@@ -74,7 +74,8 @@ def cost_table(samples, servers, beside, with_stores=True):
 
 def remarks(samples, servers):
     """What makes figures of a table less than they seem, a line each."""
-    bound, apart, single = [], [], []
+    bound, apart, single, fewer = [], [], [], []
+    most = max(each["sessions"] for each in samples)
     for name, own in by_server(samples, servers).items():
         if count := generator_bound(own):
             bound.append(f"{servers[name].title} ({count} of {len(own)} rounds)")
@@ -82,12 +83,16 @@ def remarks(samples, servers):
             apart.append(servers[name].title)
         if any(each.get("not_pipelined") for each in own):
             single.append(servers[name].title)
+        if (sessions := min(each["sessions"] for each in own)) < most:
+            fewer.append(f"{servers[name].title} ({sessions})")
     if bound:
         yield "The generator was the bottleneck, and messages/s is its limit, for " + ", ".join(bound) + "."
     if apart:
         yield "Two clocks of the same CPU time were more than 1 % apart for " + ", ".join(apart) + "."
     if single:
         yield "PIPELINING is not offered, so that the load was one command at a time, by " + ", ".join(single) + "."
+    if fewer:
+        yield f"On fewer connections than the others' {most}: " + ", ".join(fewer) + "."
 
 
 def rate_table(samples, servers):

@@ -31,6 +31,7 @@ class Server:
     promise = ""               # what it has done when it says 250
     setup = ""                 # its configuration, in a sentence or two
     pace = 1.0                 # share of the messages that the fastest get: what fits its speed
+    sessions_max = 1000        # connections that it can be sent at once
     chunking = False           # takes BDAT (RFC 3030)
     needs_root = False
     log_files = ()             # below its folder, for error reports

@@ -24,6 +24,7 @@ split_spool_directory
 host_lookup =
 rfc1413_query_timeout = 0s
 smtp_accept_max = 0
+smtp_connect_backlog = 200
 smtp_accept_max_per_connection = 0
 smtp_accept_queue_per_connection = 0
 message_size_limit = 0

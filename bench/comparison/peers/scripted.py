@@ -52,7 +52,7 @@ class Haraka(NodeServer):
     name = "haraka"
     title = "Haraka"
     promise = "nothing: plugins rcpt_to.in_host_list and queue/discard"
-    setup = "one process (`nodes` unset), its log as it is by default"
+    setup = "its default configuration otherwise, one process (`nodes` unset)"
     package = "Haraka"
     pace = 0.1
 
@@ -63,7 +63,8 @@ class Haraka(NodeServer):
 
     def launch(self, place):
         config = place.folder / "config"
-        for folder in (config, place.folder / "plugins", place.folder / "queue"):
+        shutil.copytree(place.downloads / "npm/node_modules/Haraka/config", config)   # as `haraka -i` does
+        for folder in (place.folder / "plugins", place.folder / "queue"):
             folder.mkdir()
         for name, text in self.files(place.port).items():
             (config / name).write_text(text)
