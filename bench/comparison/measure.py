@@ -29,10 +29,10 @@ class Measuring:
 
     def all(self):
         for load in self.plan.loads:
-            if load == plans.RATE_LOAD:
-                self.rounds("offered rates", self.servers, self.plan.rate_rounds, self.curve)
-                continue
             takers = [server for server in self.servers if plans.takes(server, load)]
+            if load == plans.RATE_LOAD:
+                self.rounds("offered rates", takers, self.plan.rate_rounds, self.curve)
+                continue
             for length in self.plan.lengths:
                 self.rounds(f"{LOADS[load]}, {size_text(length)}", takers, self.plan.rounds,
                             functools.partial(self.closed, load, length))

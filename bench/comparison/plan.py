@@ -9,7 +9,7 @@ MESSAGES_MIN = 100
 WARM_UP = 0.1                          # of that, before the clock is read
 RATE_LOAD = "rate"                     # the open loop, on the command line beside the names of LOADS
 RATE_LENGTH = KIB
-SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)   # of what a server took in the closed loop
+SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0)   # of what a server took in the closed loop
 
 
 @dataclasses.dataclass
@@ -20,7 +20,7 @@ class Plan:
     rate_rounds: int = 1
     scale: float = 1.0                 # of the numbers of messages
     shares: tuple = SHARES
-    rate_s: int = 3
+    rate_s: int = 2
     sessions: int = 50
 
 
@@ -45,4 +45,5 @@ def rates_for(plan, capacity):
 
 
 def takes(server, load):
-    return load != "bdat" or server.chunking
+    """The offered rates are for servers, not for ways to set one up."""
+    return server.chunking if load == "bdat" else not server.variant if load == RATE_LOAD else True

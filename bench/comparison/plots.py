@@ -4,10 +4,10 @@ import statistics
 
 from .common import size_text
 from .plan import KIB
-from .svg import LogAxis, Page, short
+from .svg import LogAxis, MarkedAxis, Page, short
 from .tables import by_server, generator_bound
 
-WIDTH = 860
+WIDTH = 880
 # (light, dark, marker) of each server: greys are yardsticks, blues are ringmx, warm colours are others.
 LOOKS = {
     "floor": ("#8c959f", "#8b949e", "circle"), "durable-floor": ("#57606a", "#c9d1d9", "square"),
@@ -19,7 +19,6 @@ LOOKS = {
     "opensmtpd": ("#e16f24", "#f0883e", "triangle"), "postfix": ("#cf222e", "#ff7b72", "square"),
     "exim": ("#7d1a1a", "#da3633", "down"),
 }
-VARIANTS = ("discard-worker", "discard-plugin", "spool-worker")   # left out where lines would hide each other
 LOAD_TITLES = {"single": "one command at a time", "pipelined": "pipelined", "bdat": "BDAT"}
 
 
@@ -38,16 +37,16 @@ def keeps(server):
 def key_of_fill(page, x, y):
     page.marker(x, y - 4, "circle", page.colour("s-key", "#59636e", "#9198a1"), 4.5)
     page.text(x + 10, y, "on disk and synced before the 250", "small")
-    page.marker(x + 222, y - 4, "diamond", "s-key", 4.5)
-    page.text(x + 232, y, "in files, not synced", "small")
-    page.marker(x + 362, y - 4, "circle", "s-key", 4.5, hollow=True)
-    page.text(x + 372, y, "nothing kept", "small")
+    page.marker(x + 240, y - 4, "diamond", "s-key", 4.5)
+    page.text(x + 250, y, "in files, not synced", "small")
+    page.marker(x + 396, y - 4, "circle", "s-key", 4.5, hollow=True)
+    page.text(x + 406, y, "nothing kept", "small")
 
 
 def dots(title, unit, key, panels, servers, note, remark=lambda _own: "", text=lambda value: f"{value:.3g}"):
     """One panel beside the other, a row for each server in all of them: median, and a line from least to most."""
     names = [name for name in servers if any(name in by_server(samples, servers) for _, samples in panels)]
-    left, top, row, gap = 190, 74, 24, 22
+    left, top, row, gap = 208, 88, 24, 22
     width = (WIDTH - left - 16 - gap * (len(panels) - 1)) / len(panels)
     bottom = top + row * len(names) + 6
     page = Page(WIDTH, bottom + 66, title)
@@ -58,7 +57,7 @@ def dots(title, unit, key, panels, servers, note, remark=lambda _own: "", text=l
     room = 62   # for the label to the right of the highest value
     for number, (panel_title, samples) in enumerate(panels):
         start = left + number * (width + gap)
-        page.text(start, top - 12, panel_title)
+        page.text(start, top - 12, panel_title, "bold")
         if not samples:
             continue
         axis = LogAxis([each[key] for each in samples], start, start + width - room)
@@ -113,7 +112,7 @@ class Lines:
             at = x.at(value)
             page.line(at, y.start, at, y.end, "grid" if labelled else "minor")
             if labelled:
-                page.text(at, y.start + 17, short(value), "small", "middle")
+                page.text(at, y.start + 17, x.label(value), "small", "middle")
         for value, labelled in y.ticks(apart=14):
             at = y.at(value)
             page.line(x.start, at, x.end, at, "grid" if labelled else "minor")
@@ -158,7 +157,7 @@ def curves(samples, servers, key):
 
 
 def latency_plot(results, servers):
-    samples = [each for each in results.open() if each["server"] not in VARIANTS]
+    samples = [each for each in results.open() if not servers[each["server"]].variant]
     names = list(by_server(samples, servers))
     top, height = 76, 330
     page = Page(WIDTH, top + height + 62 + legend_height(names) + 12, "Latency against offered rate")
@@ -181,22 +180,23 @@ def latency_plot(results, servers):
 def length_plot(results, servers, load="pipelined"):
     """CPU per message, and octets a second, against the length of a message."""
     samples = [each for length in results.lengths(load) for each in results.closed(load, length)
-               if each["server"] not in VARIANTS]
+               if not servers[each["server"]].variant]
     names = list(by_server(samples, servers))
     top, height = 76, 330
     page = Page(WIDTH, top + height + 62 + legend_height(names) + 12, "Cost and throughput by length of message")
     page.text(16, 26, "By length of the message, pipelined where offered", "title")
     page.text(16, 44, "Medians of the rounds; both axes logarithmic.", "small")
+    marks = {length: size_text(length) for length in results.lengths(load)}
     values = {"cpu": lambda each: each["cpu_us"], "octets": lambda each: each["messages_per_s"] * each["length"] / 1e6}
     for key, title, unit, start, end in (("cpu", "CPU per message", "µs", 64, 420),
                                          ("octets", "mail data taken by one CPU", "MB/s", 490, WIDTH - 14)):
-        panel = Lines(page, LogAxis([each["length"] / KIB for each in samples], start, end),
-                      LogAxis([values[key](each) for each in samples], top + height, top), "length, KiB", unit, title)
+        panel = Lines(page, MarkedAxis(marks, start, end),
+                      LogAxis([values[key](each) for each in samples], top + height, top), "length of a message", unit, title)
         for name, own in by_server(samples, servers).items():
             by_length = {}
             for each in own:
-                by_length.setdefault(each["length"] / KIB, []).append(values[key](each))
-            panel.draw(name, sorted((length, statistics.median(each)) for length, each in by_length.items()),
+                by_length.setdefault(each["length"], []).append(values[key](each))
+            panel.draw(name, sorted((each, statistics.median(found)) for each, found in by_length.items()),
                        keeps(servers[name]) == "nothing")
     legend(page, names, servers, top + height + 66)
     return page.render()

@@ -110,11 +110,31 @@ class LogAxis:
         share = (math.log10(value) - math.log10(self.low)) / (math.log10(self.high) - math.log10(self.low))
         return self.start + share * (self.end - self.start)
 
+    @staticmethod
+    def label(value):
+        return short(value)
+
     def ticks(self, apart=34):
         """(value, whether it has a label): where steps are too close for labels, only powers of ten have them."""
         values = self.all_ticks(self.low, self.high)
         close = min(abs(self.at(a) - self.at(b)) for a, b in zip(values, values[1:])) < apart
         return [(value, not close or math.isclose(math.log10(value) % 1, 0, abs_tol=1e-9)) for value in values]
+
+
+class MarkedAxis:
+    """Few values, each with a label of its own: {value: text}."""
+
+    def __init__(self, marks, start, end):
+        self.marks, self.start, self.end = marks, start, end
+        self.low, self.high = min(marks) / 1.5, max(marks) * 1.5
+
+    at = LogAxis.at
+
+    def ticks(self):
+        return [(value, True) for value in self.marks]
+
+    def label(self, value):
+        return self.marks[value]
 
 
 def short(value):

@@ -30,6 +30,7 @@ class Server:
     stores = "nothing"         # in tables, short
     promise = ""               # what it has done when it says 250
     setup = ""                 # its configuration, in a sentence or two
+    variant = False            # another way to set up one that is there, too: not in every plot
     pace = 1.0                 # share of the messages that the fastest get: what fits its speed
     sessions_max = 1000        # connections that it can be sent at once
     chunking = False           # takes BDAT (RFC 3030)

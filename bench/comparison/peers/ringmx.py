@@ -70,6 +70,7 @@ class Discard(Ringmx):
 class DiscardWorker(Discard):
     name = "discard-worker"
     title = "ringmx, discard, worker"
+    variant = True
     host = "worker"
     promise = "nothing; the message went to a storage worker and back"
     setup = 'the same with `storage.host = "worker"`: two threads on one CPU'
@@ -78,6 +79,7 @@ class DiscardWorker(Discard):
 class DiscardPlugin(Ringmx):
     name = "discard-plugin"
     title = "ringmx, discard, plugin"
+    variant = True
     backend = "plugin"
     promise = "nothing; the message went through the plugin interface"
     setup = "`bench/plugins/discard_plugin.cpp`, which answers stored at once; plugins run on a worker"
@@ -132,6 +134,7 @@ class Spool(Ringmx):
 class SpoolWorker(Spool):
     name = "spool-worker"
     title = "ringmx, spool, worker"
+    variant = True
     host = "worker"
     setup = 'the same with `storage.host = "worker"`: two threads on one CPU'
 
