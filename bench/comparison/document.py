@@ -35,8 +35,8 @@ def run_lines(results):
            "messages of a round to warm up. Median over the rounds (least–most); ratios are of CPU per message, and medians of "
            "the ratios within the rounds. Fewer messages a round for the slower servers, on as many connections")
     yield ""
-    rows = [["run", "date", "commit", "load average at its start", "niceness", "command"]]
-    rows += [[str(run["id"]), run["date"], run["commit"], f"{run['load_average']:.2f}", str(run["nice"]), f"`{run['command']}`"]
+    rows = [["run", "date", "commit", "load average at its start", "scheduling", "command"]]
+    rows += [[str(run["id"]), run["date"], run["commit"], f"{run['load_average']:.2f}", run["scheduling"], f"`{run['command']}`"]
              for run in results.runs]
     yield tables.markdown_table(rows)
 

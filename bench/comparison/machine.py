@@ -29,6 +29,14 @@ def checkout_version():
     return (commit.stdout.strip() or "unknown") + ("+" if changes.stdout.strip() else "")
 
 
+def scheduling():
+    """How servers and generators, which inherit it, are scheduled beside whatever else runs."""
+    policy = {os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}.get(os.sched_getscheduler(0))
+    if policy:
+        return f"{policy} {os.sched_getparam(0).sched_priority}"
+    return f"niceness {os.nice(0)}" if os.nice(0) else "normal"
+
+
 def machine():
     """All that must be equal for two runs to stand in one table."""
     congestion = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
@@ -38,4 +46,4 @@ def machine():
 def this_run(clock, log):
     return {"date": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "commit": checkout_version(),
             "command": shlex.join(["bench/compare", *sys.argv[1:]]), "load_average": round(os.getloadavg()[0], 2),
-            "nice": os.nice(0), "clock": clock, "log": log, "machine": machine()}
+            "scheduling": scheduling(), "clock": clock, "log": log, "machine": machine()}

@@ -12,7 +12,7 @@ MACHINE = {"cpu": "a CPU", "cpus": 2, "kernel": "6.1", "congestion": "cubic"}
 
 
 def run(**changes):
-    return {"date": "2026-01-02", "commit": "abc1234", "command": "bench/compare", "load_average": 0.5, "nice": 0,
+    return {"date": "2026-01-02", "commit": "abc1234", "command": "bench/compare", "load_average": 0.5, "scheduling": "normal",
             "clock": "a clock", "log": "all", "sessions": 50, "machine": MACHINE, **changes}
 
 
