@@ -71,7 +71,7 @@ class Measuring:
         """One server, one load, one sample."""
         messages = plans.messages_for(self.plan, server, length)
         sessions = min(self.plan.sessions, server.sessions_max)
-        warm_up = max(sessions, round(messages * plans.WARM_UP))
+        warm_up = max(sessions, round(messages * server.warm_up))
         cpus = self.options
         with self.folder(server) as folder, Running(server, self.place(folder), cpus.server_cpu) as running:
             run_closed(Work(load, length, warm_up, sessions), running.place, cpus.generator_cpu)

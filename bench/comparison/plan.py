@@ -6,7 +6,6 @@ KIB, MIB = 1 << 10, 1 << 20
 LENGTHS = (KIB, 10 * KIB, 100 * KIB, MIB)
 MESSAGES = {KIB: 20000, 10 * KIB: 20000, 100 * KIB: 4000, MIB: 400}   # of the fastest, a round
 MESSAGES_MIN = 100
-WARM_UP = 0.1                          # of that, before the clock is read
 RATE_LOAD = "rate"                     # the open loop, on the command line beside the names of LOADS
 RATE_LENGTH = KIB
 SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0)   # of what a server took in the closed loop

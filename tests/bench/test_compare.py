@@ -40,9 +40,16 @@ class CompareTestCase(unittest.TestCase):
         return [made.ROOT / "bench/compare", "--no-install", "--bin", self.bin, "--work", self.folder / "work",
                 "--results", self.results, *arguments]
 
+    def start(self, *arguments):
+        process = subprocess.Popen(list(map(str, self.command(*arguments))), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.pid = process.pid
+        return process
+
     def compare(self, *arguments):
-        return subprocess.run(list(map(str, self.command(*arguments))), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=COMPARE_S_MAX, check=False)
+        process = self.start(*arguments)
+        output, errors = process.communicate(timeout=COMPARE_S_MAX)
+        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
     def own_programs(self):
         """A folder with the programs, of which a test replaces some."""
@@ -62,7 +69,7 @@ class CompareTestCase(unittest.TestCase):
     def assert_nothing_left(self):
         self.assertEqual(commands_with(str(self.folder)), [])
         self.assertEqual(list((self.folder / "work").iterdir()), [])
-        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob("**/ringmx-compare-*")), [])
+        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob(f"**/ringmx-compare-{self.pid}-*")), [])
 
 
 class Comparison(CompareTestCase):
@@ -139,9 +146,7 @@ class Failing(CompareTestCase):
 
     def test_an_interrupt_ends_server_and_load(self):
         for sign in (signal.SIGINT, signal.SIGTERM):
-            process = subprocess.Popen(list(map(str, self.command("--servers", "spool", "--loads", "pipelined", "--lengths",
-                                                                  "1KiB", "--scale", "500"))),
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            process = self.start("--servers", "spool", "--loads", "pipelined", "--lengths", "1KiB", "--scale", "500")
             deadline = time.monotonic() + 60
             while not any("ringmx-load 127" in line for line in commands_with(str(self.folder))):
                 self.assertLess(time.monotonic(), deadline, "no load came under way")
@@ -149,5 +154,5 @@ class Failing(CompareTestCase):
             process.send_signal(sign)
             _, errors = process.communicate(timeout=60)
             self.assertEqual(process.returncode, 128 + sign, errors)
-            self.assertNotIn(b"Traceback", errors)
+            self.assertNotIn("Traceback", errors)
             self.assert_nothing_left()

@@ -32,6 +32,7 @@ class Server:
     setup = ""                 # its configuration, in a sentence or two
     variant = False            # another way to set up one that is there, too: not in every plot
     pace = 1.0                 # share of the messages that the fastest get: what fits its speed
+    warm_up = 0.1              # before the clock is read: a share of the messages of a round
     sessions_max = 1000        # connections that it can be sent at once
     chunking = False           # takes BDAT (RFC 3030)
     needs_root = False

@@ -34,6 +34,7 @@ def node_major(program):
 
 class NodeServer(Server):
     package = ""
+    warm_up = 1.0              # its compiler needs to have seen the work
 
     def programs(self, place):
         return (place.downloads / "npm/node_modules" / self.package / "package.json",)
