@@ -75,7 +75,7 @@ def plan_of(options):
     for key in ("loads", "lengths", "rounds", "rate_rounds", "scale", "sessions"):
         if getattr(options, key) is not None:
             setattr(plan, key, getattr(options, key))
-    if min(plan.lengths) < 1 or plan.scale <= 0:
+    if min(plan.lengths, default=1) < 1 or plan.scale <= 0:
         raise Failed("lengths and --scale must be positive")
     return plan
 

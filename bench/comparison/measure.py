@@ -33,7 +33,7 @@ class Measuring:
             if load == plans.RATE_LOAD:
                 self.rounds("offered rates", takers, self.plan.rate_rounds, self.curve)
                 continue
-            for length in self.plan.lengths:
+            for length in plans.lengths_for(self.plan, load):
                 self.rounds(f"{LOADS[load]}, {size_text(length)}", takers, self.plan.rounds,
                             functools.partial(self.closed, load, length))
 

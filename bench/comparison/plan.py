@@ -14,13 +14,18 @@ SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0)   # of what a server took in the c
 @dataclasses.dataclass
 class Plan:
     loads: tuple = ("single", "pipelined", "bdat", RATE_LOAD)
-    lengths: tuple = LENGTHS
+    lengths: tuple = ()                # of every load; those below without them
     rounds: int = 3
     rate_rounds: int = 1
     scale: float = 1.0                 # of the numbers of messages
     shares: tuple = SHARES
     rate_s: int = 2
     sessions: int = 50
+
+
+def lengths_for(plan, load):
+    """smtp-source spends its time on large messages itself: two lengths show what one command at a time costs."""
+    return plan.lengths or ((KIB, 10 * KIB) if load == "single" else LENGTHS)
 
 
 def quick():

