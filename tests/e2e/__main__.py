@@ -1,4 +1,5 @@
-"""Runs the end-to-end tests (--suite e2e) or the crash tests (--suite crash) against the programs in $RINGMX_BIN.
+"""Runs the end-to-end tests (--suite e2e), the crash tests (crash) or those of bench/compare (bench) with the programs in
+$RINGMX_BIN.
 
     /usr/bin/python3 tests/e2e                    everything, against build/release/bin
     /usr/bin/python3 tests/e2e -k FullDisk        tests whose name contains FullDisk
@@ -57,7 +58,7 @@ class Result(unittest.TextTestResult):
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/e2e")
-    parser.add_argument("--suite", choices=("e2e", "crash"), default="e2e")
+    parser.add_argument("--suite", choices=("e2e", "crash", "bench"), default="e2e")
     parser.add_argument("--short", action="store_true", help="fewer messages and connections")
     parser.add_argument("--sanitized", action="store_true", help="the programs carry a sanitizer")
     parser.add_argument("--report", type=pathlib.Path, help="write the outcomes to this file, as JSON")

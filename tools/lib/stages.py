@@ -13,6 +13,7 @@ BUILD_S_MAX = 1500
 CTEST_S_MAX = 1500
 E2E_S_MAX = 2400
 CRASH_S_MAX = 1500
+BENCH_S_MAX = 600
 
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
@@ -181,6 +182,14 @@ def stage_crash(_options):
     return end_to_end("crash", "release", "crash", timeout_s=CRASH_S_MAX)
 
 
+def stage_bench(_options):
+    """bench/compare: what it makes of samples, its configurations, and a short comparison of three servers."""
+    log = LOGS / "bench-build.log"
+    if not build("release", log):
+        return failed("bench: build", log)
+    return end_to_end("bench", "release", "bench", timeout_s=BENCH_S_MAX)
+
+
 STAGES = {
     "format": stage_format,
     "release": stage_release,
@@ -190,5 +199,6 @@ STAGES = {
     "fuzz": stage_fuzz,
     "e2e": stage_e2e,
     "crash": stage_crash,
+    "bench": stage_bench,
 }
-QUICK = ("format", "release", "e2e")
+QUICK = ("format", "release", "e2e", "bench")
