@@ -113,7 +113,12 @@ void Connection::settle() {
         return;
     }
     // Read on where a decision or want of room had stopped it.
-    if (core_.readable(slot_) && wants_receive()) queue_arm();
+    if (!wants_receive()) return;
+    if (core_.readable(slot_)) {
+        queue_arm();
+    } else {
+        core_.watch(slot_, true, sending_ != 0);
+    }
 }
 
 void Connection::queue_send() {
