@@ -36,18 +36,6 @@ bool would_repeat(int error) {
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
-smtp::BareNewline to_smtp(config::BareNewlineMode mode) {
-    switch (mode) {
-        case config::BareNewlineMode::normalize:
-            return smtp::BareNewline::normalize;
-        case config::BareNewlineMode::reject:
-            return smtp::BareNewline::reject;
-        case config::BareNewlineMode::accept:
-            return smtp::BareNewline::accept;
-    }
-    return smtp::BareNewline::normalize;
-}
-
 }  // namespace
 
 Trigger trigger = Trigger::edge;
@@ -110,7 +98,12 @@ Status Core::open_epoll() {
         epoll_event event{events, {.u64 = name}};
         return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
     };
-    bool added = add(wake_fd_, EPOLLIN, kWake) && add(ring_->fd(), EPOLLIN, kRing);
+    // Not the ring's own descriptor: work that the kernel defers to this thread does not make it readable.
+    // Edge-triggered, the event need not be read.
+    ring_event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (ring_event_ < 0 || io_uring_register_eventfd(ring_->raw(), ring_event_) != 0)
+        return system_error(errno, "eventfd of the ring");
+    bool added = add(wake_fd_, EPOLLIN, kWake) && add(ring_event_, EPOLLIN | EPOLLET, kRing);
     for (const int listener : options_.listeners) {
         fcntl(listener, F_SETFL, O_NONBLOCK);
         added = added && add(listener, EPOLLIN | EPOLLET, kListener);
@@ -178,8 +171,10 @@ void Core::release() {
     messages_.reset();
     slabs_.reset();
     ring_.reset();
-    if (epoll_ >= 0) ::close(epoll_);
-    epoll_ = -1;
+    for (int* const fd : {&epoll_, &ring_event_}) {
+        if (*fd >= 0) ::close(*fd);
+        *fd = -1;
+    }
 }
 
 void Core::update_gauges() {
@@ -280,8 +275,7 @@ void Core::open_connection(int fd, const PeerAddress& peer) {
         return;
     }
     options_.counters.connections_accepted.add(1);
-    connections_->open(*this, slot, peer, options_.session, to_smtp(options_.config.smtp.bare_newline))
-        .begin();
+    connections_->open(*this, slot, peer, options_.session, bare_newline_for(peer)).begin();
 }
 
 // --- the rest of a turn

@@ -68,5 +68,5 @@ int main(int argc, char** argv) {
     sigwait(&signals, &signal);
     (*engine)->request_stop();
     (*engine)->wait();
-    return (*engine)->cut_off() == 0 ? 0 : 1;
+    return (*engine)->cut_off() == 0 ? 0 : 2;
 }

@@ -31,25 +31,6 @@ constexpr std::size_t kTrimBytesMax = std::size_t{4}
 constexpr std::uint16_t kSmallGroup = 0;
 constexpr std::uint16_t kLargeGroup = 1;
 
-smtp::BareNewline to_smtp(config::BareNewlineMode mode) {
-    switch (mode) {
-        case config::BareNewlineMode::normalize:
-            return smtp::BareNewline::normalize;
-        case config::BareNewlineMode::reject:
-            return smtp::BareNewline::reject;
-        case config::BareNewlineMode::accept:
-            return smtp::BareNewline::accept;
-    }
-    return smtp::BareNewline::normalize;
-}
-
-smtp::BareNewline bare_newline_for(const config::SmtpConfig& smtp, const PeerAddress& peer) {
-    for (const auto& exception : smtp.bare_newline_exceptions) {
-        if (exception.network.contains(peer)) return to_smtp(exception.mode);
-    }
-    return to_smtp(smtp.bare_newline);
-}
-
 // What storage may still touch until the process ends: not freed, and reachable.
 template <typename T>
 void keep_for_ever(std::unique_ptr<T> object) {
@@ -280,9 +261,8 @@ void Core::on_accepted(const io_uring_cqe& cqe, const ring::UserData& name) {
         return;
     }
     options_.counters.connections_accepted.add(1);
-    Connection& connection =
-        connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer, options_.session,
-                           bare_newline_for(options_.config.smtp, peer));
+    Connection& connection = connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer,
+                                                options_.session, bare_newline_for(peer));
     connection.begin();
     if (draining_) connection.drain();
 }

@@ -115,6 +115,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void on_accepted(const io_uring_cqe& cqe, const ring::UserData& name);
     void on_received(const io_uring_cqe& cqe, const ring::UserData& name);
     void arm_wake();
+    smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
     void serve_storage();
     void serve_starved(bool all);
     void serve_timers();

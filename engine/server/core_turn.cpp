@@ -8,6 +8,22 @@
 
 namespace ringmx::server {
 
+namespace {
+
+smtp::BareNewline to_smtp(config::BareNewlineMode mode) {
+    switch (mode) {
+        case config::BareNewlineMode::normalize:
+            return smtp::BareNewline::normalize;
+        case config::BareNewlineMode::reject:
+            return smtp::BareNewline::reject;
+        case config::BareNewlineMode::accept:
+            return smtp::BareNewline::accept;
+    }
+    return smtp::BareNewline::normalize;
+}
+
+}  // namespace
+
 std::int64_t Core::timeout_ns(smtp::Stage stage) const {
     const config::TimeoutConfig& timeouts = options_.config.timeouts;
     switch (stage) {
@@ -20,6 +36,14 @@ std::int64_t Core::timeout_ns(smtp::Stage stage) const {
             return timeouts.end_of_data_s * kNsPerSecond;
     }
     return timeouts.command_s * kNsPerSecond;
+}
+
+smtp::BareNewline Core::bare_newline_for(const PeerAddress& peer) const {
+    const config::SmtpConfig& smtp = options_.config.smtp;
+    for (const auto& exception : smtp.bare_newline_exceptions) {
+        if (exception.network.contains(peer)) return to_smtp(exception.mode);
+    }
+    return to_smtp(smtp.bare_newline);
 }
 
 // --- storage

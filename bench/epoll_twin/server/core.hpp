@@ -134,6 +134,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     bool accept_one(int listener);
     void open_connection(int fd, const PeerAddress& peer);
     void serve_ring();
+    smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
     void serve_storage();
     void serve_starved(bool all);
     void serve_timers();
@@ -161,6 +162,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::int64_t next_tick_ns_ = 0;
 
     int epoll_ = -1;
+    int ring_event_ = -1;  // the kernel's signal that the ring has something
     std::array<epoll_event, kEventsMax> events_;
     std::vector<std::byte> receive_buffer_;
     std::vector<std::uint32_t> ready_;    // by slot: EPOLLIN, EPOLLOUT, EPOLLRDHUP
