@@ -1,137 +1,19 @@
 """ringmx-load against ringmx, its own sink, smtp-sink, Postfix, aiosmtpd, and a server that misbehaves on request."""
 
 import asyncio
-import contextlib
 import json
 import pathlib
 import re
 import shutil
 import signal
-import socket
-import socketserver
 import subprocess
 import threading
 import time
 import unittest
 
-from harness import READY_S_MAX, Server, TestCase, free_port, new_folder, program, scaled
+from generator import LoadTestCase, load, scripted, serving, sink
+from harness import Server, free_port, new_folder, program, scaled
 from postfix import Postfix
-
-LOAD_S_MAX = 300
-
-
-class Run:
-    def __init__(self, code, output, folder):
-        self.code, self.output = code, output
-        path = folder / "load.json"
-        self.json = json.loads(path.read_text()) if path.exists() else None
-
-    def __getattr__(self, name):
-        return self.json[name]
-
-
-def load(port, *arguments, host="127.0.0.1", folder=None):
-    """Runs a load to its end. The exit code, what it printed, and its JSON."""
-    own = folder or new_folder("load")
-    result = subprocess.run([program("ringmx-load"), f"{host}:{port}", "--json", str(own / "load.json"), *arguments],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            timeout=LOAD_S_MAX, check=False)
-    run = Run(result.returncode, result.stdout, own)
-    if folder is None:
-        shutil.rmtree(own)
-    return run
-
-
-def wait_for_banner(port, process):
-    deadline = time.monotonic() + READY_S_MAX
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(f"the server ended with {process.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as probe:
-            if probe.recv(4).startswith(b"220"):
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"no 220 within {READY_S_MAX} s")
-
-
-@contextlib.contextmanager
-def serving(*command):
-    """A server program; {port} in its arguments is a free port. Yields the port and the process."""
-    port = free_port()
-    process = subprocess.Popen([word.format(port=port) for word in command], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for_banner(port, process)
-        yield port, process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def sink():
-    return serving(program("ringmx-load"), "sink", "--listen", "127.0.0.1:{port}")
-
-
-class ScriptedHandler(socketserver.StreamRequestHandler):
-    def handle(self):
-        with contextlib.suppress(OSError):
-            self.talk(self.server.replies)
-
-    def say(self, text):
-        self.wfile.write(text.encode())
-
-    def talk(self, replies):
-        self.say(replies.get("BANNER", "220-first line\r\n220 test ESMTP\r\n"))
-        while line := self.rfile.readline():
-            verb = line.split()[0].upper().decode() if line.split() else ""
-            self.server.seen[verb] = self.server.seen.get(verb, 0) + 1
-            if verb == "BDAT":
-                self.rfile.read(int(line.split()[1]))
-            reply = replies.get(verb, {"EHLO": "250-test\r\n250 SIZE 0\r\n", "DATA": "354 go\r\n",
-                                       "QUIT": "221 bye\r\n"}.get(verb, "250 OK\r\n"))
-            if callable(reply):
-                reply = reply(self.server.seen[verb])
-            if reply is None:
-                return
-            self.say(reply)
-            if verb == "QUIT":
-                return
-            if reply.startswith("354"):
-                while (data := self.rfile.readline()) not in (b".\r\n", b""):
-                    pass
-                if data == b"":
-                    return
-                self.server.seen["."] = self.server.seen.get(".", 0) + 1
-                reply = replies.get(".", "250 stored\r\n")
-                self.say(reply(self.server.seen["."]) if callable(reply) else reply)
-
-
-@contextlib.contextmanager
-def scripted(**replies):
-    """A server that says what it is told: VERB="reply" (a function gets how often the verb was seen)."""
-
-    class Threading(socketserver.ThreadingTCPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-        request_queue_size = 100
-
-    with Threading(("127.0.0.1", 0), ScriptedHandler) as server:
-        server.replies = {("." if verb == "FINAL" else verb): reply for verb, reply in replies.items()}
-        server.seen = {}
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server.server_address[1], server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class LoadTestCase(TestCase):
-    def assert_all_acknowledged(self, run, messages):
-        self.assertEqual(run.code, 0, run.output)
-        self.assertEqual(run.messages["acknowledged"], messages, run.output)
-        self.assertEqual(run.errors, {}, run.output)
 
 
 class Servers(LoadTestCase):

@@ -212,11 +212,14 @@ void Run::watch() {
 RunResult Run::collect() {
     RunResult result;
     std::int64_t end_ns = 0;
+    std::string tls_error;
     for (const auto& worker : workers_) {
         result.counters.merge(worker->counters());
         result.phases.merge(worker->phases());
         result.threads.push_back(worker->used());
         result.enters += worker->enters();
+        if (result.tls_parameters.empty()) result.tls_parameters = worker->tls_parameters();
+        if (tls_error.empty()) tls_error = worker->tls_error();
         end_ns = std::max(end_ns, worker->window_end_ns());
     }
     result.seconds = shared_.series.seconds();
@@ -232,6 +235,8 @@ RunResult Run::collect() {
     }
     if (!cpu_error_.empty()) result.remarks.push_back("no CPU time of the server: " + cpu_error_);
     if (interrupts.load() > 0) result.remarks.emplace_back("interrupted: the figures are of the part before");
+    if (!tls_error.empty())
+        result.remarks.push_back("TLS failed with the server; the first time, " + tls_error);
     result.error = shared_.error;
     return result;
 }
@@ -276,7 +281,7 @@ void complain(const std::string& message) {
 
 ExitCode run_load(Options options, const std::string& command) {
     raise_file_limit();
-    const auto server = probe_server(options.target, options.hello, std::min(options.timeout_s, 60.0));
+    const auto server = probe_server(options, std::min(options.timeout_s, 60.0));
     if (!server) {
         complain(server.error().message);
         return ExitCode::failed;
