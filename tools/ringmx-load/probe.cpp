@@ -122,9 +122,7 @@ Result<TlsEvent> Connection::through_tls() {
         const Status sent = send_octets(std::exchange(stream_->output(), {}));
         if (!sent && event != TlsEvent::failed) return sent.error();
     }
-    if (event == TlsEvent::failed) {
-        return Error{EPROTO, "no TLS with " + target_.text + ": " + stream_->failure_text()};
-    }
+    if (event == TlsEvent::failed) return Error{EPROTO, stream_->failure_text()};
     return event;
 }
 
@@ -142,12 +140,15 @@ Status Connection::begin_tls(const TlsContext& context) {
     }
     stream_ = std::make_unique<TlsStream>();
     if (!stream_->open(context, false)) return Error{ENOMEM, "OpenSSL is out of memory"};
+    const auto refused = [this](const Error& error) {
+        return Error{error.code, "no TLS with " + target_.text + ": " + error.message};
+    };
     for (;;) {
         const auto event = through_tls();
-        if (!event) return event.error();
+        if (!event) return refused(event.error());
         if (*event == TlsEvent::handshake_over) return ok_status();
-        const Status received = receive("its part of the TLS handshake");
-        if (!received) return received.error();
+        const Status received = receive("its part of the handshake");
+        if (!received) return refused(received.error());
     }
 }
 

@@ -119,10 +119,12 @@ bool TlsStream::open(const TlsContext& context, bool resume) {
     SSL_set_app_data(ssl_.get(), this);
     if (!context.server_name().empty()) SSL_set_tlsext_host_name(ssl_.get(), context.server_name().c_str());
     keep_session_ = resume;
+    // Offered until the server gives another: of TLS 1.3, too (RFC 8446 appendix C.4 advises against it for
+    // privacy's sake), since Postfix gives a new ticket with a full handshake only. A copy is offered,
+    // because OpenSSL marks a used session of TLS 1.3 as one not to be used again.
     if (resume && session_) {
-        SSL_set_session(ssl_.get(), session_.get());
-        // A ticket of TLS 1.3 is used once (RFC 8446 appendix C.4); the connection brings the next.
-        if (SSL_SESSION_get_protocol_version(session_.get()) >= TLS1_3_VERSION) session_.reset();
+        const std::unique_ptr<SSL_SESSION, TlsFree> copy(SSL_SESSION_dup(session_.get()));
+        if (copy) SSL_set_session(ssl_.get(), copy.get());
     }
     input_ = {};
     output_.clear();
