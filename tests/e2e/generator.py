@@ -71,6 +71,7 @@ def sink():
 
 class ScriptedHandler(socketserver.StreamRequestHandler):
     def handle(self):
+        self.server.peers.append(self.client_address[0])
         with contextlib.suppress(OSError):
             if not self.server.implicit or self.secure():
                 self.talk(self.server.replies)
@@ -99,6 +100,8 @@ class ScriptedHandler(socketserver.StreamRequestHandler):
         self.say(replies.get("BANNER", "220-first line\r\n220 test ESMTP\r\n"))
         while line := self.rfile.readline():
             verb = line.split()[0].upper().decode() if line.split() else ""
+            if verb == "RCPT":
+                self.server.recipients.append(line.split(b"<")[1].split(b">")[0].decode())
             self.server.seen[verb] = self.server.seen.get(verb, 0) + 1
             if verb == "BDAT":
                 self.rfile.read(int(line.split()[1]))
@@ -145,7 +148,8 @@ def scripted(tls=None, implicit=False, **replies):
         server.seen = {}
         server.tls, server.implicit = tls, implicit
         server.handshakes = server.resumed = 0
-        server.plaintext = b""
+        server.plaintext = b""  # behind STARTTLS
+        server.peers, server.recipients = [], []
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

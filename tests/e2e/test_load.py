@@ -1,8 +1,13 @@
 """ringmx-load against ringmx, its own sink, smtp-sink, Postfix, aiosmtpd, and a server that misbehaves on request."""
 
 import asyncio
+import collections
+import contextlib
+import ipaddress
 import json
+import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
@@ -226,6 +231,84 @@ class OpenLoop(LoadTestCase):
         self.assertNotIn("http", page.replace("http://www.w3.org", ""))
         self.assertNotIn("<script", page)
         shutil.rmtree(folder)
+
+
+class Options(LoadTestCase):
+    """Options whose effect shows at the server, on the terminal or in the figures of the operating system."""
+
+    def test_source_addresses_are_spread(self):
+        with scripted() as (port, server):
+            self.assert_all_acknowledged(load(port, "-m", "40", "-c", "8", "--sources", "4", "--threads", "2"), 40)
+        addresses = collections.Counter(int(ipaddress.ip_address(peer)) for peer in server.peers[1:])  # [0]: the probe's
+        self.assertEqual(list(addresses.values()), [2] * 4)
+        base = int(ipaddress.ip_address("127.0.0.0"))
+        for number, address in enumerate(sorted(addresses)):
+            self.assertAlmostEqual(address - base, number * 2 ** 22, delta=3)
+        self.assertNotIn(base, addresses)
+
+    def test_recipients_are_those_named_then_numbered_ones(self):
+        cases = ((("--to", "a@x.test", "--to", "b@x.test"), ["a@x.test", "b@x.test"]),
+                 (("--to", "a@x.test", "--to", "b@x.test", "--recipients", "3"), ["a@x.test", "b@x.test", "a-2@x.test"]),
+                 ((), ["recipient@example.com"]))
+        for arguments, recipients in cases:
+            with self.subTest(arguments=arguments), scripted() as (port, server):
+                self.assert_all_acknowledged(load(port, "-m", "2", "-c", "1", *arguments), 2)
+                self.assertEqual(server.recipients, recipients * 2)
+        run = load(25, "--to", "a@x.test", "--to", "b@x.test", "--recipients", "1")
+        self.assertEqual(run.code, 64)
+        self.assertIn("--recipients", run.output)
+
+    def test_a_ramp_opens_connections_one_by_one(self):
+        opened = []
+        with scripted(EHLO=lambda _: opened.append(time.monotonic()) or "250 test\r\n") as (port, _):
+            run = load(port, "-c", "20", "--ramp", "2s", "-d", "500ms")
+        self.assertEqual(run.code, 0, run.output)
+        self.assertEqual(len(opened), 21)
+        gaps = [later - earlier for earlier, later in zip(opened[1:], opened[2:])]
+        self.assertAlmostEqual(sum(gaps), 1.9, delta=0.5)
+        self.assertLess(max(gaps), 0.7)
+
+    def test_live_line_on_a_terminal_only(self):
+        with sink() as (port, _):
+            master, terminal = pty.openpty()
+            arguments = [program("ringmx-load"), f"127.0.0.1:{port}", "-d", "1s", "--warmup", "1s"]
+            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal)
+            os.close(terminal)
+            text = b""
+            with contextlib.suppress(OSError):  # the other side is closed
+                while piece := os.read(master, 4096):
+                    text += piece
+            os.close(master)
+            self.assertEqual(process.wait(), 0)
+            self.assertRegex(text.decode(), r"\d of 2\.0 s warm-up +\d+ acknowledged +\d+/s")
+            self.assertRegex(text.decode(), r"\d of 2\.0 s +[1-9]\d* acknowledged +[1-9]\d*/s")
+            self.assertTrue(text.endswith(b"\r\033[K"), "the line is gone at the end")
+            quiet = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+            self.assertEqual(quiet.stderr, b"")
+
+    def test_cpu_time_of_a_control_group(self):
+        root = next((root for root in (pathlib.Path("/sys/fs/cgroup"), pathlib.Path("/sys/fs/cgroup/unified"))
+                     if (root / "cgroup.procs").exists() and (root / "cpu.stat").exists()), None)
+        group = root / f"ringmx-load-test-{os.getpid()}" if root else None
+        try:
+            group.mkdir()
+        except (AttributeError, OSError):
+            self.skipTest("no control group (version 2) can be made")
+        try:
+            with sink() as (port, process):
+                (group / "cgroup.procs").write_text(str(process.pid))
+                by_group = load(port, "-m", "5000", "--cgroup", str(group))
+                by_process = load(port, "-m", "5000", "--pid", str(process.pid))
+            ratio = by_group.server_cpu["us_per_message"] / by_process.server_cpu["us_per_message"]
+            self.assertTrue(0.3 < ratio < 3, ratio)
+        finally:
+            group.rmdir()
+
+    def test_another_address_of_this_host(self):
+        """0.0.0.0 is not of 127.0.0.0/8, and is this host."""
+        with sink() as (port, _):
+            self.assertEqual(load(port, "-m", "10", host="0.0.0.0").code, 64)
+            self.assert_all_acknowledged(load(port, "-m", "10", "--i-own-this-host", "0.0.0.0", host="0.0.0.0"), 10)
 
 
 class Replies(LoadTestCase):

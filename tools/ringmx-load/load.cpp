@@ -170,16 +170,19 @@ void Run::show_progress() {
     const double seconds = static_cast<double>(now_ns - shown_ns_) / 1e9;
     if (seconds <= 0) return;
     const double rate = static_cast<double>(acknowledged - shown_) / seconds;
-    const std::int64_t begun_ns = now_ns - shared_.times.start_ns;
-    std::string part = now_ns < shared_.times.measure_ns ? " warm-up" : "";
+    const Times& times = shared_.times;
+    std::string time = fmt::format("{:.1f}", static_cast<double>(now_ns - times.start_ns) / 1e9);
+    if (times.end_ns < kFarNs) {
+        time += fmt::format(" of {:.1f}", static_cast<double>(times.end_ns - times.start_ns) / 1e9);
+    }
+    std::string part = now_ns < times.measure_ns ? " warm-up" : "";
     if (options_.messages > 0) {
         part += fmt::format(" {:.0f} %", 100.0 * static_cast<double>(acknowledged + not_acknowledged) /
                                              static_cast<double>(options_.messages));
     }
     std::fputs(
-        fmt::format(
-            "\r\033[K{:.1f} s{}  {} acknowledged  {:.0f}/s  {} under way  {} not acknowledged  {} errors",
-            static_cast<double>(begun_ns) / 1e9, part, acknowledged, rate, busy, not_acknowledged, failures)
+        fmt::format("\r\033[K{} s{}  {} acknowledged  {:.0f}/s  {} under way  {} not acknowledged  {} errors",
+                    time, part, acknowledged, rate, busy, not_acknowledged, failures)
             .c_str(),
         stderr);
     std::fflush(stderr);

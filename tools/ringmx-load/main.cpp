@@ -1,4 +1,5 @@
 // ringmx-load: the load generator. This file reads the command line.
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ struct Texts {
     std::string own_host;
     std::string share[ringmx::load::kKinds];
     std::uint64_t messages_each = 0;
+    std::uint32_t recipients = 0;
 };
 
 void add_work(CLI::App& app, Options& options, Texts& texts) {
@@ -101,9 +103,8 @@ void add_work(CLI::App& app, Options& options, Texts& texts) {
                    "Messages on a connection before QUIT; 0: no limit")
         ->capture_default_str()
         ->group(group);
-    app.add_option("--recipients", options.recipients, "Recipients of each message")
+    app.add_option("--recipients", texts.recipients, "Recipients of each message [as many as --to]")
         ->check(CLI::Range(1u, 10000u))
-        ->capture_default_str()
         ->group(group);
 }
 
@@ -290,6 +291,8 @@ bool sensible(const Options& options, const Texts& texts) {
                         "implicit") &&
            !complain_if(options.tls_min == "1.3" && options.tls_max == "1.2",
                         "--tls-min is above --tls-max") &&
+           !complain_if(options.recipients < options.to.size(),
+                        "--to names more recipients than --recipients says a message has") &&
            !complain_if(options.duration_s == 0 && options.warmup_s + options.ramp_s > 0,
                         "--warmup and --ramp need --duration");
 }
@@ -299,6 +302,8 @@ ExitCode run(Options& options, const Texts& texts, int argc, char** argv) {
         ringmx::load::complain("say which server: ringmx-load HOST:PORT (ringmx-load --help)");
         return ExitCode::usage;
     }
+    const std::size_t named = std::max<std::size_t>(1, options.to.size());
+    options.recipients = texts.recipients > 0 ? texts.recipients : static_cast<std::uint32_t>(named);
     if (!parse_texts(options, texts) || !sensible(options, texts)) return ExitCode::usage;
     if (texts.messages_each > 0) options.messages = texts.messages_each * options.connections;
     if (options.messages == 0 && options.duration_s == 0) options.messages = kMessagesDefault;
