@@ -412,7 +412,7 @@ class CommandLine(LoadTestCase):
 
     def test_wrong_values_are_named(self):
         for arguments in (("--size", "10"), ("--slow", "120%"), ("--duration", "soon"), ("--corpus", "/nowhere"),
-                          ("--slow", "60%", "--stalled", "60%"), ("--warmup", "5s"), ("--bdat-chunk", "100")):
+                          ("--slow", "60%", "--stalled", "60%"), ("--warmup", "5s"), ("--bdat-chunk", "100"), ("--congestion", "none")):
             with self.subTest(arguments=arguments), sink() as (port, _):
                 run = load(port, *arguments)
                 self.assertIn(run.code, (1, 64))

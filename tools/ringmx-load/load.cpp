@@ -31,7 +31,8 @@ namespace {
 constexpr std::int64_t kStartInNs = 20 * kNsPerMs;  // all threads have seen the gate open by then
 constexpr std::int64_t kSettleNs = 250 * kNsPerMs;  // before the server's CPU time is read: log lines count
 constexpr std::int64_t kProgressNs = 500 * kNsPerMs;
-constexpr std::int64_t kLookNs = 10 * kNsPerMs;
+constexpr std::int64_t kReadyLookNs = 2 * kNsPerMs;
+constexpr std::int64_t kLookNs = 100 * kNsPerMs;  // at an interrupt
 constexpr std::int64_t kFarNs = std::int64_t{1} << 62;
 
 std::atomic<int> interrupts{0};
@@ -132,7 +133,7 @@ void Run::start_threads() {
 void Run::open_gate() {
     while (shared_.ready.load() + shared_.ended.load() < workers_.size() && !shared_.stop.load()) {
         if (interrupts.load() > 0) shared_.give_up("interrupted before the load began");
-        sleep_ns(kLookNs / 5);
+        sleep_ns(kReadyLookNs);
     }
     Times& times = shared_.times;
     times.start_ns = monotonic_ns() + kStartInNs;
@@ -195,7 +196,7 @@ void Run::watch() {
     const bool terminal = !options_.quiet && isatty(STDERR_FILENO) == 1;
     std::int64_t show_ns = shared_.times.start_ns + kProgressNs;
     if (shared_.times.measure_ns == shared_.times.start_ns) watch_cpu();
-    while (shared_.ended.load() < workers_.size()) {
+    for (bool over = false; !over;) {
         const std::int64_t now_ns = monotonic_ns();
         if (interrupts.load() > 0) shared_.stop.store(true);
         if (cpu_before_ns_ < 0 && cpu_error_.empty() && now_ns >= shared_.times.measure_ns) watch_cpu();
@@ -203,7 +204,9 @@ void Run::watch() {
             show_progress();
             show_ns = now_ns + kProgressNs;
         }
-        sleep_ns(kLookNs);
+        const bool before_window = now_ns < shared_.times.measure_ns;
+        const std::int64_t wait_ns = before_window ? shared_.times.measure_ns - now_ns : kLookNs;
+        over = shared_.wait_for_end(workers_.size(), std::min(wait_ns, kLookNs));
     }
     if (cpu_.watches() && cpu_before_ns_ >= 0) {
         sleep_ns(kSettleNs);

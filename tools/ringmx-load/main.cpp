@@ -5,7 +5,11 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "load.hpp"
 #include "options.hpp"
@@ -153,7 +157,8 @@ void add_clients(CLI::App& app, Options& options, Texts& texts) {
         ->capture_default_str()
         ->group(group);
     app.add_option("--congestion", options.congestion,
-                   "TCP congestion control of our connections: reno, cubic, bbr")
+                   "TCP congestion control of our connections: reno, cubic, bbr [to loopback reno, else the "
+                   "system's]")
         ->group(group);
     const auto share = [&](const char* name, Kind kind, const char* help) {
         app.add_option(name, texts.share[static_cast<std::size_t>(kind)], help)->group(group);
@@ -264,6 +269,15 @@ bool complain_if(bool wrong, const char* what) {
     return wrong;
 }
 
+bool has_congestion_control(const std::string& name) {
+    if (name.empty()) return true;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int result =
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size()));
+    close(fd);
+    return result == 0;
+}
+
 bool asks_for_tls(const Options& options) {
     return options.tls_resume || !options.tls_name.empty() || !options.tls_ca.empty() ||
            !options.tls_min.empty() || !options.tls_max.empty();
@@ -284,6 +298,9 @@ bool sensible(const Options& options, const Texts& texts) {
            !complain_if(options.sources > 1 &&
                             (!options.target.loopback || options.target.address.ss_family != AF_INET),
                         "--sources needs an IPv4 loopback target: they are addresses of 127.0.0.0/8") &&
+           !complain_if(!has_congestion_control(options.congestion),
+                        "this kernel offers no such TCP congestion control; it does offer those in "
+                        "/proc/sys/net/ipv4/tcp_allowed_congestion_control") &&
            !complain_if(options.bdat_chunk > 0 && options.mode != Mode::bdat,
                         "--bdat-chunk needs --mode bdat") &&
            !complain_if(options.tls == Tls::off && asks_for_tls(options),
@@ -305,6 +322,9 @@ ExitCode run(Options& options, const Texts& texts, int argc, char** argv) {
     const std::size_t named = std::max<std::size_t>(1, options.to.size());
     options.recipients = texts.recipients > 0 ? texts.recipients : static_cast<std::uint32_t>(named);
     if (!parse_texts(options, texts) || !sensible(options, texts)) return ExitCode::usage;
+    // On loopback there is no congestion to control; bbr, say, would hold writes back and cost CPU for its
+    // timers.
+    if (options.congestion.empty() && options.target.loopback) options.congestion = "reno";
     if (texts.messages_each > 0) options.messages = texts.messages_each * options.connections;
     if (options.messages == 0 && options.duration_s == 0) options.messages = kMessagesDefault;
     std::string command = "ringmx-load";

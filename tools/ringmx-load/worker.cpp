@@ -349,7 +349,7 @@ void Worker::say_goodbye() {
 void Worker::run() {
     if (const Status set = set_up(); !set) {
         shared_.give_up(set.error().message);
-        shared_.ended.fetch_add(1);
+        shared_.end_thread();
         return;
     }
     if (open_connections() && wait_for_start()) {
@@ -360,7 +360,7 @@ void Worker::run() {
         running_ = false;
     }
     recording_ = false;
-    shared_.ended.fetch_add(1);
+    shared_.end_thread();
     say_goodbye();
 }
 
