@@ -23,17 +23,18 @@ constexpr Reply kOutOfMemory{421, {4, 3, 1}, "Out of memory, try again later"};
 }  // namespace
 
 Connection::Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
-                       const smtp::SessionOptions& options, smtp::BareNewline bare_newline)
+                       const smtp::SessionOptions& options, smtp::BareNewline bare_newline, smtp::TlsUse tls)
     : core_(core),
       slot_(slot),
       generation_(generation),
       peer_(peer),
-      session_(options, *this, bare_newline) {}
+      session_(options, *this, bare_newline, tls) {}
 
 Connection::~Connection() {
     RMX_ASSERT(operations_ == 0 && message_ == nullptr);
     drop_held();
     drop_output();
+    drop_wire();
 }
 
 void Connection::begin() {
@@ -61,7 +62,7 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     }
     if (result > 0) {
         core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
-        take_input(data);
+        tls_ ? take_ciphertext(data) : take_input(data);
     } else if (result == 0) {
         end_of_input_ = true;
     } else if (result == -ENOBUFS) {
@@ -77,7 +78,7 @@ void Connection::take_input(Bytes data) {
     const bool wanted = session_.waiting() == smtp::Waiting::input;
     if (held_first_ != nullptr) {
         hold(data);
-        feed_held();
+        feed_held_chunks();
         if (wanted) touch();
         return;
     }
@@ -101,6 +102,7 @@ void Connection::hold(Bytes data) {
                 // Nothing left even in the reserve. What is dropped here must not be missed in a message: the
                 // session ends.
                 core_.counters().memory_refusals.add(1);
+                if (shaking()) return handshake_failed(tls::Failure::memory, {}, {});
                 drop_held();  // perhaps the room for the reply
                 session_.give_up(kOutOfMemory);
                 return;
@@ -116,7 +118,14 @@ void Connection::hold(Bytes data) {
     }
 }
 
+// Goes on with what has come already.
 void Connection::feed_held() {
+    if (shaking()) return;  // it is ciphertext, which waits for its turn
+    feed_held_chunks();
+    if (tls_ && tls_->channel->has_plaintext() && takes_input()) decrypt({});
+}
+
+void Connection::feed_held_chunks() {
     while (held_first_ != nullptr && session_.waiting() == smtp::Waiting::input) {
         const std::size_t consumed = session_.feed(held_first_->payload());
         held_first_->begin += static_cast<std::uint32_t>(consumed);
@@ -173,7 +182,7 @@ bool Connection::wants_receive() const {
     if (phase_ != Phase::open || session_.deaf()) return false;
     switch (session_.waiting()) {
         case smtp::Waiting::input:
-            return true;
+            return !shaking() || held_bytes_ <= limits::input_held_bytes_max;
         case smtp::Waiting::decision:
             return held_bytes_ <= limits::input_held_bytes_max && !wants_bulk();
         case smtp::Waiting::room:
@@ -213,7 +222,7 @@ void Connection::arm_receive() {
 std::size_t Connection::bulk_octets() {
     const std::size_t room = body_room().size();
     if (room == 0) return 0;
-    return std::min(room, limits::receive_buffer_large_bytes);
+    return std::min(tls_ ? ciphertext_octets(room) : room, limits::receive_buffer_large_bytes);
 }
 
 void Connection::cancel_receive() {
@@ -238,14 +247,17 @@ void Connection::on_cancelled() {
 void Connection::settle() {
     if (phase_ != Phase::open) return;
     stream_full_chunks();
+    if (next_tls_ && session_.wants_handshake()) start_tls();
+    if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
     if (end_of_input_ && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
-    if (output_ != nullptr) queue_send();
+    if (session_.waiting() == smtp::Waiting::closed && tls_) tls_->farewell = true;
+    if (has_output()) queue_send();
     if (session_.waiting() == smtp::Waiting::closed) {
         phase_ = Phase::flushing;
         end_questions();
         drop_held();
         touch();
-        if (output_ == nullptr) finish_flush();
+        if (!has_output()) finish_flush();
         return;
     }
     const bool ahead = held_bytes_ > limits::input_held_bytes_max || wants_bulk();
@@ -262,6 +274,7 @@ void Connection::queue_arm() {
 }
 
 void Connection::go_on() {
+    if (phase_ == Phase::flushing && tls_ && has_output()) queue_send();
     if (phase_ != Phase::open) return;
     if (session_.waiting() == smtp::Waiting::room) {
         session_.resume();
@@ -272,9 +285,9 @@ void Connection::go_on() {
 }
 
 // The stage's timeout from now on, unless a send is under way: then the client has to read before anything
-// else counts.
+// else counts. A handshake has one deadline from its beginning.
 void Connection::touch() {
-    if (sending_ == 0) set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
+    if (sending_ == 0 && !shaking()) set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
 }
 
 // The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one
@@ -295,6 +308,12 @@ std::int64_t Connection::on_timer(std::int64_t now_ns) {
 std::int64_t Connection::next_deadline(std::int64_t now_ns) {
     if (phase_ == Phase::ending || phase_ == Phase::closing) return now_ns + kLingerNs;
     if (deadline_ns_ > now_ns) return deadline_ns_;
+    if (phase_ == Phase::open && shaking()) {
+        core_.counters().timeouts.add(1);
+        handshake_failed(tls::Failure::timed_out, {}, {});
+        settle();
+        return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
+    }
     if (phase_ != Phase::open || sending_ != 0) {
         // The client does not read its replies, or lingers too long.
         if (phase_ == Phase::open) core_.counters().timeouts.add(1);
@@ -316,8 +335,13 @@ std::int64_t Connection::next_deadline(std::int64_t now_ns) {
 
 void Connection::send_pending() {
     send_queued_ = false;
-    if (sending_ != 0 || output_ == nullptr || phase_ == Phase::ending || phase_ == Phase::closing) return;
-    const Bytes replies = output_->payload();
+    if (sending_ != 0 || phase_ == Phase::ending || phase_ == Phase::closing) return;
+    if (tls_) {
+        seal_replies();
+        if (phase_ == Phase::flushing && !has_output()) return finish_flush();
+    }
+    if (wire() == nullptr) return;
+    const Bytes replies = wire()->payload();
     io_uring_sqe* sqe = core_.ring().request();
     io_uring_prep_send(sqe, static_cast<int>(slot_), replies.data(), replies.size(),
                        MSG_NOSIGNAL | MSG_WAITALL);
@@ -325,7 +349,7 @@ void Connection::send_pending() {
     sqe->flags |= IOSQE_FIXED_FILE;
     sending_ = static_cast<std::uint32_t>(replies.size());
     ++operations_;
-    set_deadline(core_.now().mono_ns + core_.send_timeout_ns());
+    if (!shaking()) set_deadline(core_.now().mono_ns + core_.send_timeout_ns());
 }
 
 void Connection::on_send(std::int32_t result) {
@@ -336,14 +360,12 @@ void Connection::on_send(std::int32_t result) {
     if (result < 0) return peer_gone();
     core_.counters().bytes_sent.add(static_cast<std::uint64_t>(result));
     if (static_cast<std::uint32_t>(result) < wanted) core_.counters().short_sends.add(1);
-    output_->begin += static_cast<std::uint32_t>(result);
-    if (output_->payload().empty()) {
-        drop_output();
-    } else {
-        queue_send();
-    }
+    wire()->begin += static_cast<std::uint32_t>(result);
+    if (wire()->payload().empty()) drop_wire();
+    if (tls_) seal_replies();
+    if (has_output()) queue_send();
     if (phase_ == Phase::flushing) {
-        if (output_ == nullptr) finish_flush();
+        if (!has_output()) finish_flush();
         return;
     }
     touch();
@@ -385,6 +407,7 @@ void Connection::on_shut_down() {
 void Connection::peer_gone() {
     peer_gone_ = true;
     if (phase_ == Phase::open) {
+        if (shaking()) handshake_failed(tls::Failure::lost, {}, {});
         session_.on_disconnect();
         end_questions();
         core_.counters().connections_lost.add(1);
@@ -396,7 +419,8 @@ void Connection::begin_ending() {
     if (phase_ == Phase::ending || phase_ == Phase::closing) return;
     phase_ = Phase::ending;
     drop_held();
-    if (sending_ == 0) drop_output();
+    if (tls_ || sending_ == 0) drop_output();
+    if (tls_ && sending_ == 0) drop_wire();
     if (operations_ != 0) {
         io_uring_sqe* sqe = core_.ring().request();
         io_uring_prep_cancel_fd(sqe, static_cast<int>(slot_),

@@ -51,6 +51,13 @@ smtp::BareNewline bare_newline_for(const config::SmtpConfig& smtp, const PeerAdd
     return to_smtp(smtp.bare_newline);
 }
 
+smtp::TlsUse tls_use_for(const config::TlsConfig& tls, bool available, const PeerAddress& peer) {
+    if (!available) return smtp::TlsUse::none;
+    const bool required = std::any_of(tls.required.begin(), tls.required.end(),
+                                      [&](const Network& network) { return network.contains(peer); });
+    return required ? smtp::TlsUse::required : smtp::TlsUse::offered;
+}
+
 // What storage may still touch until the process ends: not freed, and reachable.
 template <typename T>
 void keep_for_ever(std::unique_ptr<T> object) {
@@ -121,6 +128,7 @@ Status Core::prepare() {
     host_ = std::move(made->host);
     traits_ = host_->traits();
     options_.policy->attach(*this);
+    if (options_.tls != nullptr) plaintext_.resize(limits::tls_plaintext_room_octets);
     to_send_.reserve(slots);
     to_arm_.reserve(slots);
     is_starved_.resize(slots, false);
@@ -151,13 +159,15 @@ std::int64_t Core::timeout_ns(smtp::Stage stage) const {
 // 6. Storage and policy never call into a session: what they report is queued and acted upon in its place in
 // the turn.
 // 7. A slot is free only when every completion due to it has come and its descriptor is closed.
-// 8. Before sleeping, storage is asked whether it has something; after that it is bound to wake this thread.
+// 8. A turn makes a bounded number of steps of handshakes; those that wait come before new ones.
+// 9. Before sleeping, storage is asked whether it has something; after that it is bound to wake this thread.
 void Core::run() {
     arm_wake();
     next_tick_ns_ = now_.mono_ns + kTickNs;
     for (;;) {
         now_ = read_clock();
         host_->poll();
+        serve_handshakes();
         ring_->reap([this](const io_uring_cqe& cqe) { on_completion(cqe); });
         small_buffers_->publish();
         large_buffers_->publish();
@@ -193,7 +203,7 @@ void Core::arm_wake() {
 
 bool Core::has_queued_work() const {
     return done_first_ != nullptr || !to_go_on_.empty() || !answers_.empty() || !to_send_.empty() ||
-           !to_arm_.empty();
+           !to_arm_.empty() || !to_shake_.empty();
 }
 
 Connection* Core::find(std::uint32_t slot, std::uint32_t generation) {
@@ -295,8 +305,10 @@ void Core::on_accepted(const io_uring_cqe& cqe, const ring::UserData& name) {
     options_.counters.connections_accepted.add(1);
     Connection& connection =
         connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer, options_.session,
-                           bare_newline_for(options_.config.smtp, peer));
-    connection.begin();
+                           bare_newline_for(options_.config.smtp, peer),
+                           tls_use_for(options_.config.tls, options_.tls != nullptr, peer));
+    const bool tls_first = acceptor_->listener_of(name.slot) >= options_.listeners_plain;
+    tls_first ? connection.begin_tls() : connection.begin();
     if (draining_) connection.drain();
 }
 
@@ -400,6 +412,17 @@ void Core::serve_starved(bool all) {
         if (Connection* connection = connections_->at(waiting[served])) connection->go_on();
     }
     starved_.insert(starved_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(served), waiting.end());
+}
+
+// In the order in which they came, as many as a turn allows: a slot whose life is over costs nothing.
+void Core::serve_handshakes() {
+    handshake_steps_left_ = limits::tls_handshake_steps_max;
+    std::size_t served = 0;
+    for (; served < to_shake_.size() && may_shake_hands(); ++served) {
+        Connection* connection = connections_->at(to_shake_[served]);
+        if (connection != nullptr && connection->waits_to_shake_hands()) connection->shake_hands();
+    }
+    to_shake_.erase(to_shake_.begin(), to_shake_.begin() + static_cast<std::ptrdiff_t>(served));
 }
 
 void Core::serve_timers() {

@@ -40,7 +40,7 @@ int write_ciphertext(BIO* bio, const char* from, std::size_t octets, std::size_t
     Bytes rest{reinterpret_cast<const std::byte*>(from), octets};
     if (ends.kept.empty()) {
         const std::size_t count = std::min(rest.size(), ends.output.size());
-        std::memcpy(ends.output.data(), rest.data(), count);
+        if (count > 0) std::memcpy(ends.output.data(), rest.data(), count);
         ends.output = ends.output.subspan(count);
         rest = rest.subspan(count);
     }
