@@ -695,5 +695,4 @@ class PostfixSends(TlsTest):
         stored, log = self.relay("verify", smtp_tls_verify_cert_match="other.test")
         self.assertEqual(stored, [])
         self.assertIn("status=deferred", log)
-        self.assertIn("certificate verification failed", log.lower().replace("server certificate not verified",
-                                                                             "certificate verification failed"))
+        self.assertIn("Server certificate not verified", log)

@@ -1,7 +1,7 @@
 // A channel against OpenSSL's own client, with every split of what arrives and little room for what leaves.
 #include "tls/channel.hpp"
 
-#include "client.hpp"
+#include "tls_client.hpp"
 
 namespace ringmx::tls::test {
 

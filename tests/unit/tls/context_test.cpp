@@ -1,7 +1,7 @@
 // Names, key types, profiles and tickets, as a client sees them.
 #include "tls/context.hpp"
 
-#include "client.hpp"
+#include "tls_client.hpp"
 
 namespace ringmx::tls::test {
 
