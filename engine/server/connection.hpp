@@ -54,7 +54,7 @@ class Connection final : public smtp::Handler {
     void send_pending();  // one send for all replies of the turn
     void arm_receive();   // if it is wanted
     void go_on();         // room may be had again: a part came back, a chunk was released
-    void shake_hands();   // its turn has come (Core::queue_handshake)
+    void shake_hands();   // its turn has come (Core::queue_handshake, Core::await_handshake)
     void on_stored();     // message_ carries storage's outcome
     void on_policy_answer(const policy::Ticket& ticket, const Decision& decision);
     std::int64_t on_timer(std::int64_t now_ns);  // returns the next deadline
@@ -63,7 +63,9 @@ class Connection final : public smtp::Handler {
     void drain();    // finish mail data in progress, 421 for the others
     void abandon();  // the drain's deadline has passed
 
-    bool waits_to_shake_hands() const { return tls_ && tls_->queued; }
+    bool waits_to_shake_hands() const {
+        return phase_ == Phase::open && tls_ && tls_->queued && tls_->shaking;
+    }
     bool holds(const Message* message) const { return message_ == message; }
 
  private:
@@ -103,12 +105,15 @@ class Connection final : public smtp::Handler {
     Decision on_starttls() override;
     void start_tls();
     void expect_handshake();
+    bool may_begin_handshake();
+    void leave_handshake();
     void take_ciphertext(Bytes data);
     void decrypt(Bytes data);
     bool takes_input() const;
     MutableBytes plaintext_room();
     std::size_t ciphertext_octets(std::size_t room) const;
     void handshake_done();
+    void say_farewell();
     bool has_output() const;
     void seal_replies();
     void drop_wire();

@@ -250,12 +250,13 @@ void Connection::settle() {
     if (next_tls_ && session_.wants_handshake()) start_tls();
     if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
     if (end_of_input_ && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
-    if (session_.waiting() == smtp::Waiting::closed && tls_) tls_->farewell = true;
+    if (session_.waiting() == smtp::Waiting::closed && tls_) say_farewell();
     if (has_output()) queue_send();
     if (session_.waiting() == smtp::Waiting::closed) {
         phase_ = Phase::flushing;
         end_questions();
         drop_held();
+        leave_handshake();
         touch();
         if (!has_output()) finish_flush();
         return;
@@ -418,6 +419,7 @@ void Connection::peer_gone() {
 void Connection::begin_ending() {
     if (phase_ == Phase::ending || phase_ == Phase::closing) return;
     phase_ = Phase::ending;
+    leave_handshake();
     drop_held();
     if (tls_ || sending_ == 0) drop_output();
     if (tls_ && sending_ == 0) drop_wire();

@@ -88,14 +88,24 @@ void Connection::expect_handshake() {
 
 void Connection::take_ciphertext(Bytes data) {
     if (!tls_->shaking) return decrypt(data);
-    if (!tls_->queued && core_.may_shake_hands()) return decrypt(data);
+    if (!tls_->queued && core_.may_shake_hands() && may_begin_handshake()) return decrypt(data);
     hold(data);
     if (!std::exchange(tls_->queued, true)) core_.queue_handshake(slot_);
 }
 
+// A handshake takes three times the memory of what comes of it, so that only so many may be under way.
+bool Connection::may_begin_handshake() {
+    if (!tls_->under_way) tls_->under_way = core_.begin_handshake();
+    return tls_->under_way;
+}
+
+void Connection::leave_handshake() {
+    if (tls_ && std::exchange(tls_->under_way, false)) core_.end_handshake();
+}
+
 void Connection::shake_hands() {
+    if (!may_begin_handshake()) return core_.await_handshake(slot_);
     tls_->queued = false;
-    if (phase_ != Phase::open || !tls_->shaking) return;
     Chunk* chunk = std::exchange(held_first_, nullptr);
     held_last_ = nullptr;
     held_bytes_ = 0;
@@ -154,9 +164,10 @@ std::size_t Connection::ciphertext_octets(std::size_t room) const {
 
 void Connection::handshake_done() {
     tls_->shaking = false;
-    const tls::ChannelFacts facts = tls_->channel->facts();
+    leave_handshake();
+    tls_->facts = tls_->channel->facts();
     admin::CoreCounters& counters = core_.counters();
-    (facts.resumed ? counters.tls_handshakes_resumed : counters.tls_handshakes_full).add(1);
+    (tls_->facts.resumed ? counters.tls_handshakes_resumed : counters.tls_handshakes_full).add(1);
     tls_->client = tls_->channel->client_certificate();
     const bool began_with_tls = !session_.wants_handshake();
     session_.on_tls();
@@ -169,6 +180,13 @@ void Connection::handshake_done() {
 
 // --- output
 // ------------------------------------------------------------------------------------------------------------
+
+// The session has ended: close_notify goes behind its last reply, unless the client has broken off without
+// its own, and hears nothing any more.
+void Connection::say_farewell() {
+    const bool broken_off = end_of_input_ && tls_->channel->state() != tls::Channel::State::ended;
+    tls_->farewell = !broken_off;
+}
 
 bool Connection::has_output() const {
     if (!tls_) return output_ != nullptr;
@@ -224,6 +242,7 @@ void Connection::handshake_failed(tls::Failure failure, std::string_view text, B
     counter_of(core_.counters(), failure).add(1);
     log_tls("tls_failed", failure, text);
     tls_->shaking = false;
+    leave_handshake();
     drop_held();
     // Commands in clear behind STARTTLS: the session has the answer to them, in clear like them.
     if (failure == tls::Failure::not_tls && session_.wants_handshake()) {
@@ -265,7 +284,7 @@ void Connection::log_tls(std::string_view event, tls::Failure failure, std::stri
 // "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty without TLS.
 std::string_view Connection::tls_text(std::array<char, kTlsTextOctets>& buffer) const {
     if (session_.tls() != smtp::TlsUse::active) return {};
-    const tls::ChannelFacts facts = tls_->channel->facts();
+    const tls::ChannelFacts& facts = tls_->facts;
     const std::size_t version = facts.version.copy(buffer.data(), buffer.size() - 1);
     buffer[version] = ' ';
     const std::size_t at = version + 1;
@@ -274,10 +293,9 @@ std::string_view Connection::tls_text(std::array<char, kTlsTextOctets>& buffer) 
 
 void Connection::add_tls_facts(policy::ClientFacts& facts) const {
     if (session_.tls() != smtp::TlsUse::active) return;
-    const tls::ChannelFacts agreed = tls_->channel->facts();
     facts.tls = true;
-    facts.tls_version = agreed.version;
-    facts.tls_cipher = agreed.cipher;
+    facts.tls_version = tls_->facts.version;
+    facts.tls_cipher = tls_->facts.cipher;
     if (!tls_->client) return;
     facts.tls_client_sha256 = {reinterpret_cast<const char*>(tls_->client->sha256.data()),
                                tls_->client->sha256.size()};

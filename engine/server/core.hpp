@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -96,6 +97,11 @@ class Core final : public storage::StoreSink, public policy::Answers {
     bool may_shake_hands() const { return handshake_steps_left_ > 0; }
     void handshake_step_done() { handshake_steps_left_ -= handshake_steps_left_ > 0 ? 1 : 0; }
     void queue_handshake(std::uint32_t slot) { to_shake_.push_back(slot); }
+    // So many may be under way at a time, for the memory that they take; false: not now, await_handshake()
+    // then.
+    bool begin_handshake();
+    void await_handshake(std::uint32_t slot) { awaiting_handshake_.push_back(slot); }
+    void end_handshake();
     bool streams() const { return traits_.streams; }
     // No message will come back from storage, and with it no memory.
     bool storage_is_idle() const { return host_->outstanding() == 0 && waiting_requests_.empty(); }
@@ -134,6 +140,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void serve_starved(bool all);
     void serve_timers();
     void serve_handshakes();
+    void queue_awaiting_handshake();
     void tick();
     void send_and_arm();
     void update_gauges();
@@ -165,6 +172,8 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::vector<bool> is_starved_;         // by slot: it is in that list
     std::vector<std::uint32_t> to_shake_;  // slots whose handshake waits for its turn, oldest first
     std::uint32_t handshake_steps_left_ = limits::tls_handshake_steps_max;  // in this turn
+    std::deque<std::uint32_t> awaiting_handshake_;  // slots that wait until another's handshake ends
+    std::uint32_t handshakes_under_way_ = 0;
     std::vector<std::byte> plaintext_;
     std::vector<SlotName> to_go_on_;  // connections whose part came back
     std::vector<PolicyAnswer> answers_;

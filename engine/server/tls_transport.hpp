@@ -16,8 +16,10 @@ struct TlsTransport {
     Chunk* wire = nullptr;  // for the socket, in order; the 220 to STARTTLS stands before all ciphertext
     std::int64_t deadline_ns = 0;  // of the handshake
     bool shaking = true;           // the handshake is not done
+    bool under_way = false;        // its first step is done: it is one of Core's handshakes under way
     bool queued = false;           // it waits for its turn (Core::queue_handshake); what came since is held
     bool farewell = false;         // close_notify is to follow the last reply
+    tls::ChannelFacts facts{};     // once it is done
     std::optional<tls::ClientCertificate> client{};
 };
 

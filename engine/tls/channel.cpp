@@ -65,16 +65,16 @@ std::size_t Channel::open(Bytes& ciphertext, MutableBytes plaintext) {
 }
 
 void Channel::shake_hands() {
-    ERR_clear_error();
     const int result = SSL_do_handshake(ssl_);
     if (result != 1) return settle(result);
     state_ = State::open;
+    ERR_clear_error();  // a handshake that succeeds may have tried what did not
 }
 
 std::size_t Channel::read(MutableBytes plaintext) {
     std::size_t total = 0;
-    while (total < plaintext.size()) {
-        ERR_clear_error();
+    // Without more ciphertext, or plaintext of a record that did not fit, there is nothing to be had.
+    while (total < plaintext.size() && (!ends_.input.empty() || SSL_pending(ssl_) > 0)) {
         std::size_t got = 0;
         const int result = SSL_read_ex(ssl_, plaintext.data() + total, plaintext.size() - total, &got);
         if (result != 1) {
@@ -89,12 +89,10 @@ std::size_t Channel::read(MutableBytes plaintext) {
 // What an operation of OpenSSL's ended with that did not succeed.
 void Channel::settle(int result) {
     switch (SSL_get_error(ssl_, result)) {
-        case SSL_ERROR_WANT_READ:
-            ERR_clear_error();
+        case SSL_ERROR_WANT_READ:  // says that the queue is empty
             return;
         case SSL_ERROR_ZERO_RETURN:
             state_ = State::ended;
-            ERR_clear_error();
             return;
         default: {
             const Diagnosis why = take_diagnosis();
@@ -117,7 +115,6 @@ std::size_t Channel::seal(Bytes& plaintext, MutableBytes ciphertext) {
             std::min({plaintext.size(), ciphertext.size() - written - kRecordOverheadMax,
                       limits::tls_record_sent_octets_max});
         ends_.output = ciphertext.subspan(written);
-        ERR_clear_error();
         std::size_t taken = 0;
         const int result = SSL_write_ex(ssl_, plaintext.data(), octets, &taken);
         written = ciphertext.size() - ends_.output.size();
@@ -135,7 +132,6 @@ std::size_t Channel::seal(Bytes& plaintext, MutableBytes ciphertext) {
 void Channel::close() {
     if (closed_ || state_ == State::handshake || state_ == State::failed) return;
     closed_ = true;
-    ERR_clear_error();
     SSL_shutdown(ssl_);
     ERR_clear_error();
 }

@@ -524,6 +524,66 @@ class Ends(TlsTest):
             self.assertEqual(self.counters(server)["tls_handshakes_full"], count)
 
 
+class HandshakesUnderWay(TlsTest):
+    """Handshakes take memory: so many may be under way on a core, the others wait for one to end."""
+
+    def hello(self, server):
+        """A client that has sent its ClientHello and not yet read what comes back."""
+        client = RawClient(server.tls_port)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.context().wrap_bio(incoming, outgoing, server_hostname="mx.test")
+        with self.assertRaises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        client.send(outgoing.read())
+        client.tls, client.incoming, client.outgoing = tls, incoming, outgoing
+        return client
+
+    def finish(self, client):
+        while True:
+            try:
+                client.tls.do_handshake()
+                client.send(client.outgoing.read())
+                return
+            except ssl.SSLWantReadError:
+                client.send(client.outgoing.read())
+                client.incoming.write(client.socket.recv(65536))
+
+    def test_one_too_many_waits_until_another_has_ended(self):
+        most = 16
+        with self.server(server={"cores": 1, "connections_max": 64}) as server:
+            stuck = [self.hello(server) for _ in range(most)]
+            for client in stuck:
+                client.first = client.socket.recv(1)  # its flight has come
+            waiting = [self.hello(server) for _ in range(4)]
+            for client in waiting:
+                client.socket.settimeout(0.3)
+                with self.assertRaises(TimeoutError):
+                    client.socket.recv(1)
+                client.socket.settimeout(30)
+            waiting[0].close()  # one that has given up does not hold up the others
+            stuck[0].close()
+            stuck[1].reset()
+            stuck[2].incoming.write(stuck[2].first)
+            self.finish(stuck[2])
+            for client in waiting[1:]:
+                self.finish(client)
+            self.assertEqual(self.wait_for(server, tls_handshakes_full=4)["tls_handshakes_full"], 4)
+            for client in stuck + waiting:
+                client.close()
+
+    def test_the_deadline_frees_their_places(self):
+        with self.server(server={"cores": 1, "connections_max": 64}, timeouts={"tls_handshake": 2}) as server:
+            stuck = [self.hello(server) for _ in range(16)]
+            for client in stuck:
+                client.socket.recv(1)
+            time.sleep(1)
+            late = self.hello(server)
+            self.finish(late)
+            self.wait_for(server, tls_failed_timed_out=16, tls_handshakes_full=1)
+            for client in stuck + [late]:
+                client.close()
+
+
 class Renewal(TlsTest):
     def shown_serial(self, server):
         with RawClient(server.port) as client:
