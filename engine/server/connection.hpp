@@ -110,7 +110,8 @@ class Connection final : public smtp::Handler {
     void take_ciphertext(Bytes data);
     void decrypt(Bytes data);
     bool takes_input() const;
-    MutableBytes plaintext_room();
+    MutableBytes plaintext_room(bool must);
+    bool input_is_over() const;
     std::size_t ciphertext_octets(std::size_t room) const;
     void handshake_done();
     void say_farewell();

@@ -249,7 +249,7 @@ void Connection::settle() {
     stream_full_chunks();
     if (next_tls_ && session_.wants_handshake()) start_tls();
     if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
-    if (end_of_input_ && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
+    if (input_is_over() && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
     if (session_.waiting() == smtp::Waiting::closed && tls_) say_farewell();
     if (has_output()) queue_send();
     if (session_.waiting() == smtp::Waiting::closed) {

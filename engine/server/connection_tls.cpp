@@ -123,7 +123,8 @@ void Connection::decrypt(Bytes data) {
     if (channel.state() == tls::Channel::State::failed) return;
     do {
         const Bytes before = data;
-        const MutableBytes room = plaintext_room();
+        const MutableBytes room = plaintext_room(!data.empty());
+        if (room.empty()) return;  // go_on() comes back here
         const std::size_t got = channel.open(data, room);
         if (tls_->shaking && channel.has_output()) core_.handshake_step_done();
         if (channel.state() == tls::Channel::State::failed) {
@@ -139,17 +140,23 @@ void Connection::decrypt(Bytes data) {
     } while (!data.empty() || (channel.has_plaintext() && takes_input()));
 }
 
+// The peer has ended it, and nothing of it is left in the channel.
+bool Connection::input_is_over() const {
+    return end_of_input_ && !(tls_ && tls_->channel->has_plaintext());
+}
+
 bool Connection::takes_input() const {
     return held_first_ == nullptr && session_.waiting() == smtp::Waiting::input;
 }
 
 // Where the core's plaintext goes before the session sees it. In bulk mode no more than the message has room
-// for, so that nothing need be held.
-MutableBytes Connection::plaintext_room() {
+// for, so that nothing need be held; none at all if there is no such room, unless there `must` be.
+MutableBytes Connection::plaintext_room(bool must) {
     const MutableBytes room = core_.plaintext_room();
     if (!wants_bulk() || !takes_input()) return room;
     const std::size_t most = body_room().size();
-    return most == 0 ? room : room.first(std::min(room.size(), most));
+    if (most == 0) return must ? room : MutableBytes{};
+    return room.first(std::min(room.size(), most));
 }
 
 // How much ciphertext may be received without its plaintext having to be held: what the message has room for
