@@ -8,7 +8,12 @@ from .servers import SERVERS
 BEGIN = "<!-- comparison: written by bench/compare, from benchmarks.json; what stands outside is written by hand -->"
 END = "<!-- end of the comparison -->"
 BESIDE = ("floor", "smtp-sink", "spool")
-HOSTS = (("discard", ("discard", "discard-worker", "discard-plugin")), ("spool", ("spool", "spool-worker")))
+SIDE_BY_SIDE = (    # title, then for each table the yardstick and the servers
+    ("Core, worker, plugin", (("discard", ("discard", "discard-worker", "discard-plugin")),
+                              ("spool", ("spool", "spool-worker")))),
+    ("io_uring and epoll", (("discard", ("discard", "epoll-discard", "epoll-discard-level")),
+                            ("spool", ("spool", "epoll-spool")))),
+)
 TITLES = {"single": "One command at a time", "pipelined": "Pipelined", "bdat": "BDAT"}
 PLOTS = {
     "cpu.svg": "CPU per message of each server", "throughput.svg": "Messages a second of each server",
@@ -52,16 +57,18 @@ def closed_sections(results, beside):
             yield from tables.remarks(samples, SERVERS)
 
 
-def host_sections(results):
-    """What it costs to hand messages over to another thread, and to a plugin."""
-    found = []
-    for yardstick, names in HOSTS:
-        for load, title in TITLES.items():
-            samples = [each for each in results.closed(load, KIB) if each["server"] in names]
-            if len({each["server"] for each in samples}) > 1:
-                found += [f"{size_text(KIB)}, {title[0].lower() + title[1:] if load != 'bdat' else title}:",
-                          tables.cost_table(samples, SERVERS, (yardstick,), with_stores=False)]
-    return ["### Core, worker, plugin", *found] if found else []
+def side_by_side(results):
+    """What one choice costs: where storage runs, and what kind of I/O is below."""
+    for heading, tables_wanted in SIDE_BY_SIDE:
+        found = []
+        for yardstick, names in tables_wanted:
+            for load, title in TITLES.items():
+                samples = [each for each in results.closed(load, KIB) if each["server"] in names]
+                if len({each["server"] for each in samples}) > 1:
+                    found += [f"{size_text(KIB)}, {title[0].lower() + title[1:] if load != 'bdat' else title}:",
+                              tables.cost_table(samples, SERVERS, (yardstick,), with_stores=False)]
+        if found:
+            yield from [f"### {heading}", *found]
 
 
 def body(results, images=None, beside=BESIDE):
@@ -73,7 +80,7 @@ def body(results, images=None, beside=BESIDE):
     parts += picture("cpu.svg") + picture("throughput.svg") + picture("length.svg")
     parts += ["### What a 250 means", tables.promise_table(names, SERVERS, results.versions)]
     parts += closed_sections(results, beside)
-    parts += host_sections(results)
+    parts += side_by_side(results)
     if results.open():
         parts += ["### At an offered rate", *picture("latency.svg"), tables.rate_table(results.open(), SERVERS)]
     return "\n\n".join(parts) + "\n"

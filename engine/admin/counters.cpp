@@ -55,6 +55,8 @@ constexpr CounterInfo kTable[] = {
     {"slab_bytes_in_use", kGauge, &C::slab_bytes_in_use, "octets of message memory in use"},
     {"slab_bytes_max", kGauge, &C::slab_bytes_max, "octets of message memory there are"},
     {"storage_depth", kGauge, &C::storage_depth, "requests now between core and storage"},
+    {"storage_oldest_ms", CounterKind::maximum, &C::storage_oldest_ms,
+     "how long the oldest message that storage has not answered has waited, in ms"},
     {"storage_queue_full", kCount, &C::storage_queue_full,
      "requests that had to wait for a slot of the queue"},
     {"storage_wakes", kCount, &C::storage_wakes, "wake-ups sent to storage workers"},
@@ -73,11 +75,14 @@ static_assert(std::size(kTable) * sizeof(Counter) <= sizeof(CoreCounters) &&
 std::uint64_t total(const CounterInfo& info, std::span<const CoreCounters* const> cores) {
     std::uint64_t sum = 0;
     std::uint64_t least = UINT64_MAX;
+    std::uint64_t greatest = 0;
     for (const CoreCounters* core : cores) {
         const std::uint64_t value = (core->*info.member).get();
         sum += value;
         least = std::min(least, value);
+        greatest = std::max(greatest, value);
     }
+    if (info.kind == CounterKind::maximum) return greatest;
     if (info.kind == CounterKind::minimum) return cores.empty() ? 0 : least;
     return sum;
 }

@@ -73,6 +73,7 @@ struct alignas(kCounterAlignment) CoreCounters {
     Counter slab_bytes_max;
     // storage
     Counter storage_depth;
+    Counter storage_oldest_ms;
     Counter storage_queue_full;
     Counter storage_wakes;
     Counter storage_batches;
@@ -86,6 +87,7 @@ enum class CounterKind : std::uint8_t {
     count,    // only rises; summed over cores
     gauge,    // a present value; summed over cores
     minimum,  // a present value of something shared: the least of the cores
+    maximum,  // a present value: the greatest of the cores
 };
 
 struct CounterInfo {

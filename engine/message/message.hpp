@@ -42,6 +42,8 @@ struct Message {
     std::int64_t data_ns = 0;        // monotonic: first octet of mail data wanted
     std::int64_t submitted_ns = 0;   // monotonic: handed to storage
     bool orphaned = false;           // its connection is gone: release it when storage gives it back
+    Message* sent_before = nullptr;  // its neighbours in the list of messages that storage has to answer
+    Message* sent_after = nullptr;
     Chunk* envelope_copy = nullptr;  // for the log, of a message whose first chunk has left; ours to release
     std::uint8_t outcome = 0;        // storage's status, between its report and the session's reply
     std::string_view outcome_text;   // valid until release: static, or in a chunk's unused memory

@@ -31,6 +31,25 @@ struct Block {
         const __m256i least = _mm256_min_epi8(low, high);
         return _mm256_movemask_epi8(_mm256_cmpgt_epi8(least, _mm256_setzero_si256())) == -1;
     }
+    static __m256i unpaired(__m256i octets, __m256i before) {
+        return _mm256_xor_si256(_mm256_cmpeq_epi8(octets, _mm256_set1_epi8('\n')),
+                                _mm256_cmpeq_epi8(before, _mm256_set1_epi8('\r')));
+    }
+    // Zero where an octet is NUL, or a dot behind LF.
+    static __m256i least(__m256i octets, __m256i before) {
+        const __m256i no_dot = _mm256_or_si256(_mm256_xor_si256(octets, _mm256_set1_epi8('.')),
+                                               _mm256_xor_si256(before, _mm256_set1_epi8('\n')));
+        return _mm256_min_epu8(octets, no_dot);
+    }
+    bool plain(const Block& before) const {
+        const __m256i pairs = _mm256_or_si256(unpaired(low, before.low), unpaired(high, before.high));
+        const __m256i both = _mm256_min_epu8(least(low, before.low), least(high, before.high));
+        const __m256i rare = _mm256_or_si256(pairs, _mm256_cmpeq_epi8(both, _mm256_setzero_si256()));
+        return _mm256_movemask_epi8(rare) == 0;
+    }
+    Block either(const Block& other) const {
+        return {_mm256_or_si256(low, other.low), _mm256_or_si256(high, other.high)};
+    }
     std::uint64_t high_bit() const { return join(low, high); }
 };
 

@@ -16,6 +16,20 @@ struct Block {
         return _mm512_cmpeq_epi8_mask(octets, _mm512_set1_epi8(static_cast<char>(octet)));
     }
     bool text() const { return _mm512_cmple_epi8_mask(octets, _mm512_setzero_si512()) == 0; }
+    // Masks stay in mask registers, and most of the work is spread over both vector ports: comparisons have
+    // one.
+    bool plain(const Block& before) const {
+        const __mmask64 unpaired =
+            _kxor_mask64(_mm512_cmpeq_epi8_mask(octets, _mm512_set1_epi8('\n')),
+                         _mm512_cmpeq_epi8_mask(before.octets, _mm512_set1_epi8('\r')));
+        constexpr int kXorOr = 0xbe;  // (a ^ b) | c
+        const __m512i no_dot =        // zero: a dot behind LF
+            _mm512_ternarylogic_epi64(_mm512_set1_epi8('.'), octets,
+                                      _mm512_xor_si512(before.octets, _mm512_set1_epi8('\n')), kXorOr);
+        const __m512i least = _mm512_min_epu8(octets, no_dot);
+        return _kortestz_mask64_u8(unpaired, _mm512_testn_epi8_mask(least, least)) != 0;
+    }
+    Block either(const Block& other) const { return {_mm512_or_si512(octets, other.octets)}; }
     std::uint64_t high_bit() const { return _mm512_movepi8_mask(octets); }
 };
 

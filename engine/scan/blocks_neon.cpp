@@ -36,6 +36,12 @@ struct Block {
         const int8x16_t cd = vminq_s8(vreinterpretq_s8_u8(part[2]), vreinterpretq_s8_u8(part[3]));
         return vminvq_s8(vminq_s8(ab, cd)) > 0;
     }
+    // Not written for NEON yet: every block takes the masks.
+    bool plain(const Block&) const { return false; }
+    Block either(const Block& other) const {
+        return {{vorrq_u8(part[0], other.part[0]), vorrq_u8(part[1], other.part[1]),
+                 vorrq_u8(part[2], other.part[2]), vorrq_u8(part[3], other.part[3])}};
+    }
     std::uint64_t high_bit() const {
         const uint8x16_t limit = vdupq_n_u8(0x80);
         return gather(vcgeq_u8(part[0], limit), vcgeq_u8(part[1], limit), vcgeq_u8(part[2], limit),

@@ -4,7 +4,8 @@
 // mail is held only while there is something in it.
 //
 // All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what
-// the protocol asks of its host) in connection_session.cpp.
+// the protocol asks of its host) in connection_session.cpp, input held back and deadlines between the two in
+// connection_input.cpp.
 //
 // Phases, in order; some are skipped:
 //   open       receives and replies
@@ -20,6 +21,7 @@
 #include <string_view>
 
 #include "admin/log_record.hpp"
+#include "base/clock.hpp"
 #include "base/peer.hpp"
 #include "message/message.hpp"
 #include "policy/policy.hpp"
@@ -65,12 +67,18 @@ class Connection final : public smtp::Handler {
     enum class Receive : std::uint8_t { none, multishot, single };
     enum class Question : std::uint8_t { none, connect, hello, mail, recipient, data, end_of_data, store };
 
-    // --- connection_io.cpp ---
+    // --- connection_input.cpp ---
     void take_input(Bytes data);
     void feed_held();
     bool join_held();
     void hold(Bytes data);
     void drop_held();
+    bool wants_bulk() const;
+    void touch();
+    void set_deadline(std::int64_t deadline_ns);
+    std::int64_t next_deadline(std::int64_t now_ns);
+
+    // --- connection_io.cpp ---
     void queue_send();
     void queue_arm();
     void settle();
@@ -81,11 +89,7 @@ class Connection final : public smtp::Handler {
     void peer_gone();
     void cancel_receive();
     bool wants_receive() const;
-    bool wants_bulk() const;
     std::size_t bulk_octets();
-    void touch();
-    void set_deadline(std::int64_t deadline_ns);
-    std::int64_t next_deadline(std::int64_t now_ns);
     void drop_output();
 
     // --- connection_session.cpp ---
@@ -125,6 +129,8 @@ class Connection final : public smtp::Handler {
     void keep_client_name(std::string_view name);
 
     static constexpr std::size_t kNameInline = 46;
+    static constexpr std::int64_t kLingerNs =
+        2 * kNsPerSecond;  // how long input is still read behind a last reply
 
     Core& core_;
     std::int64_t deadline_ns_ = 0;

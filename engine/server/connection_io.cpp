@@ -1,7 +1,6 @@
 // The socket's side of a connection: receiving, holding input back, sending, and the ordered end.
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -11,16 +10,6 @@
 #include "server/operations.hpp"
 
 namespace ringmx::server {
-
-namespace {
-
-constexpr std::int64_t kLingerNs = 2 * kNsPerSecond;  // how long input is still read behind a last reply
-constexpr std::uint64_t kBulkOctets =
-    limits::chunk_large_bytes;  // mail data from here on is received in bulk mode
-
-constexpr Reply kOutOfMemory{421, {4, 3, 1}, "Out of memory, try again later"};
-
-}  // namespace
 
 Connection::Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
                        const smtp::SessionOptions& options, smtp::BareNewline bare_newline)
@@ -70,101 +59,6 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
         return peer_gone();
     }
     settle();
-}
-
-void Connection::take_input(Bytes data) {
-    // Input that nobody waits for does not postpone the deadline of what is waited for.
-    const bool wanted = session_.waiting() == smtp::Waiting::input;
-    if (held_first_ != nullptr) {
-        hold(data);
-        feed_held();
-        if (wanted) touch();
-        return;
-    }
-    while (!data.empty() && session_.waiting() == smtp::Waiting::input) {
-        const std::size_t consumed = session_.feed(data);
-        data = data.subspan(consumed);
-        if (consumed == 0) break;
-    }
-    if (!session_.deaf()) hold(data);
-    if (wanted) touch();
-}
-
-void Connection::hold(Bytes data) {
-    while (!data.empty()) {
-        if (held_last_ == nullptr || held_last_->room().empty()) {
-            // The reserve is for replies and for what is left of a command line, not for bodies.
-            const bool small = data.size() <= limits::command_line_octets_min * 4;
-            Chunk* chunk = small ? core_.slabs().acquire_reserved(ChunkClass::small)
-                                 : core_.slabs().acquire(ChunkClass::medium);
-            if (chunk == nullptr) {
-                // Nothing left even in the reserve. What is dropped here must not be missed in a message: the
-                // session ends.
-                core_.counters().memory_refusals.add(1);
-                drop_held();  // perhaps the room for the reply
-                session_.give_up(kOutOfMemory);
-                return;
-            }
-            (held_last_ == nullptr ? held_first_ : held_last_->next) = chunk;
-            held_last_ = chunk;
-        }
-        const std::size_t count = std::min(data.size(), held_last_->room().size());
-        std::memcpy(held_last_->room().data(), data.data(), count);
-        held_last_->end += static_cast<std::uint32_t>(count);
-        held_bytes_ += static_cast<std::uint32_t>(count);
-        data = data.subspan(count);
-    }
-}
-
-void Connection::feed_held() {
-    while (held_first_ != nullptr && session_.waiting() == smtp::Waiting::input) {
-        const std::size_t consumed = session_.feed(held_first_->payload());
-        held_first_->begin += static_cast<std::uint32_t>(consumed);
-        held_bytes_ -= static_cast<std::uint32_t>(consumed);
-        if (held_first_->payload().empty()) {
-            Chunk* empty = held_first_;
-            held_first_ = empty->next;
-            if (held_first_ == nullptr) held_last_ = nullptr;
-            core_.slabs().release(empty);
-        } else if (consumed == 0 && !join_held()) {
-            break;  // a partial command line: the rest has to arrive
-        }
-    }
-    if (session_.deaf()) drop_held();
-}
-
-// A command line may straddle two held chunks; the session wants it in one piece. Moves what is in the first
-// chunk to its front and fills it from the second. False if there is no second, or nothing could be moved.
-bool Connection::join_held() {
-    Chunk* first = held_first_;
-    Chunk* second = first->next;
-    if (second == nullptr) return false;
-    const Bytes rest = first->payload();
-    std::memmove(first->memory, rest.data(), rest.size());
-    first->begin = 0;
-    first->end = static_cast<std::uint32_t>(rest.size());
-    const std::size_t count = std::min(first->room().size(), second->payload().size());
-    std::memcpy(first->room().data(), second->payload().data(), count);
-    first->end += static_cast<std::uint32_t>(count);
-    second->begin += static_cast<std::uint32_t>(count);
-    if (second->payload().empty()) {
-        first->next = second->next;
-        if (held_last_ == second) held_last_ = first;
-        core_.slabs().release(second);
-    }
-    return count > 0;
-}
-
-void Connection::drop_held() {
-    core_.slabs().release_list(held_first_);
-    held_first_ = held_last_ = nullptr;
-    held_bytes_ = 0;
-}
-
-bool Connection::wants_bulk() const {
-    if (message_ == nullptr || !session_.in_mail_data()) return false;
-    if (core_.memory_is_short()) return true;  // what is not received need not be held
-    return message_->body_bytes >= kBulkOctets || session_.body_octets_expected() >= kBulkOctets;
 }
 
 bool Connection::wants_receive() const {
@@ -269,46 +163,6 @@ void Connection::go_on() {
     }
     feed_held();
     settle();
-}
-
-// The stage's timeout from now on, unless a send is under way: then the client has to read before anything
-// else counts.
-void Connection::touch() {
-    if (sending_ == 0) set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
-}
-
-// The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one
-// comes up.
-void Connection::set_deadline(std::int64_t deadline_ns) {
-    deadline_ns_ = deadline_ns;
-    if (deadline_ns_ >= wheel_ns_ && core_.timers().armed(slot_)) return;
-    wheel_ns_ = deadline_ns_;
-    core_.timers().cancel(slot_);
-    core_.timers().arm(slot_, deadline_ns_);
-}
-
-std::int64_t Connection::on_timer(std::int64_t now_ns) {
-    wheel_ns_ = next_deadline(now_ns);
-    return wheel_ns_;
-}
-
-std::int64_t Connection::next_deadline(std::int64_t now_ns) {
-    if (phase_ == Phase::ending || phase_ == Phase::closing) return now_ns + kLingerNs;
-    if (deadline_ns_ > now_ns) return deadline_ns_;
-    if (phase_ != Phase::open || sending_ != 0) {
-        // The client does not read its replies, or lingers too long.
-        if (phase_ == Phase::open) core_.counters().timeouts.add(1);
-        peer_gone();
-        return now_ns + kLingerNs;
-    }
-    if (session_.awaits_verdict()) {
-        verdict_overdue();
-    } else {
-        core_.counters().timeouts.add(1);
-        session_.on_timeout();
-    }
-    settle();
-    return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
 }
 
 // --- output

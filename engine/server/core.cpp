@@ -12,7 +12,6 @@
 #include "base/assert.hpp"
 #include "base/limits.hpp"
 #include "server/operations.hpp"
-#include "server/transaction_log.hpp"
 
 namespace ringmx::server {
 
@@ -31,25 +30,6 @@ constexpr std::size_t kTrimBytesMax = std::size_t{4}
 
 constexpr std::uint16_t kSmallGroup = 0;
 constexpr std::uint16_t kLargeGroup = 1;
-
-smtp::BareNewline to_smtp(config::BareNewlineMode mode) {
-    switch (mode) {
-        case config::BareNewlineMode::normalize:
-            return smtp::BareNewline::normalize;
-        case config::BareNewlineMode::reject:
-            return smtp::BareNewline::reject;
-        case config::BareNewlineMode::accept:
-            return smtp::BareNewline::accept;
-    }
-    return smtp::BareNewline::normalize;
-}
-
-smtp::BareNewline bare_newline_for(const config::SmtpConfig& smtp, const PeerAddress& peer) {
-    for (const auto& exception : smtp.bare_newline_exceptions) {
-        if (exception.network.contains(peer)) return to_smtp(exception.mode);
-    }
-    return to_smtp(smtp.bare_newline);
-}
 
 // What storage may still touch until the process ends: not freed, and reachable.
 template <typename T>
@@ -125,20 +105,6 @@ Status Core::prepare() {
     to_arm_.reserve(slots);
     is_starved_.resize(slots, false);
     return ok_status();
-}
-
-std::int64_t Core::timeout_ns(smtp::Stage stage) const {
-    const config::TimeoutConfig& timeouts = options_.config.timeouts;
-    switch (stage) {
-        case smtp::Stage::banner:
-        case smtp::Stage::command:
-            return timeouts.command_s * kNsPerSecond;
-        case smtp::Stage::data_block:
-            return timeouts.data_block_s * kNsPerSecond;
-        case smtp::Stage::end_of_data:
-            return timeouts.end_of_data_s * kNsPerSecond;
-    }
-    return timeouts.command_s * kNsPerSecond;
 }
 
 // The loop. Its rules:
@@ -235,6 +201,8 @@ void Core::update_gauges() {
     counters.submission_queue_full.set(ring.queue_full);
     counters.enters.set(ring.enters);
     counters.storage_depth.set(host.depth);
+    counters.storage_oldest_ms.set(
+        static_cast<std::uint64_t>(unanswered_.oldest_age_ns(now_.mono_ns) / kNsPerMs));
     counters.storage_queue_full.set(host.queue_full);
     counters.storage_wakes.set(host.wakes_sent);
     counters.storage_batches.set(backend.batches);
@@ -293,9 +261,8 @@ void Core::on_accepted(const io_uring_cqe& cqe, const ring::UserData& name) {
         return;
     }
     options_.counters.connections_accepted.add(1);
-    Connection& connection =
-        connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer, options_.session,
-                           bare_newline_for(options_.config.smtp, peer));
+    Connection& connection = connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer,
+                                                options_.session, bare_newline_for(peer));
     connection.begin();
     if (draining_) connection.drain();
 }
@@ -315,99 +282,8 @@ void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {
     if (has_buffer) buffers.give_back(id);
 }
 
-// --- storage
-// -----------------------------------------------------------------------------------------------------------
-
-void Core::submit(const storage::StoreRequest& request) {
-    if (waiting_requests_.empty() && host_->submit(request)) return;
-    waiting_requests_.push_back(request);
-}
-
-void Core::part_done(Message* message, Chunk* chunk, storage::StoreStatus status) {
-    slabs_->release(chunk);
-    --message->parts_in_flight;
-    if (status != storage::StoreStatus::stored) message->part_failed = true;
-    if (!message->orphaned) to_go_on_.push_back({message->connection_slot, message->connection_generation});
-}
-
-void Core::message_done(Message* message, storage::StoreStatus status, std::string_view text) {
-    message->outcome = static_cast<std::uint8_t>(status);
-    message->outcome_text = text;
-    message->next = nullptr;
-    (done_first_ == nullptr ? done_first_ : done_last_->next) = message;
-    done_last_ = message;
-}
-
-void Core::answer(policy::Ticket ticket, const Decision& decision) {
-    answers_.push_back({ticket, decision});
-}
-
-void Core::serve_storage() {
-    std::size_t taken = 0;
-    while (taken < waiting_requests_.size() && host_->submit(waiting_requests_[taken]))
-        ++taken;
-    waiting_requests_.erase(waiting_requests_.begin(),
-                            waiting_requests_.begin() + static_cast<std::ptrdiff_t>(taken));
-
-    while (done_first_ != nullptr) {
-        Message* message = done_first_;
-        done_first_ = message->next;
-        Connection* connection =
-            message->orphaned ? nullptr : find(message->connection_slot, message->connection_generation);
-        if (connection == nullptr || !connection->holds(message)) {
-            if (message->outcome == static_cast<std::uint8_t>(storage::StoreStatus::stored)) {
-                options_.counters.messages_stored_late.add(1);
-                log_stored_late(*this, *message);
-            }
-            messages_->release(message);
-        } else {
-            connection->on_stored();
-        }
-    }
-    for (std::size_t i = 0; i < to_go_on_.size(); ++i) {
-        if (Connection* connection = find(to_go_on_[i].slot, to_go_on_[i].generation)) connection->go_on();
-    }
-    to_go_on_.clear();
-    for (std::size_t i = 0; i < answers_.size(); ++i) {
-        const PolicyAnswer answer = answers_[i];
-        if (Connection* connection = find(answer.ticket.slot, answer.ticket.generation)) {
-            connection->on_policy_answer(answer.ticket, answer.decision);
-        }
-    }
-    answers_.clear();
-}
-
 // --- the rest of a turn
 // --------------------------------------------------------------------------------------------------
-
-// By slot, whose life may be over when its turn comes: a connection that goes on without having waited does
-// no harm.
-void Core::queue_starved(std::uint32_t slot) {
-    if (is_starved_[slot]) return;
-    is_starved_[slot] = true;
-    starved_.push_back(slot);
-}
-
-// Memory has come back, perhaps: those that waited for it go on, oldest first, as long as there is a large
-// chunk. `all`: they try in any case, because small pieces or the reserve may do for them.
-void Core::serve_starved(bool all) {
-    if (starved_.empty() || !(all || slabs_->can_acquire(ChunkClass::large))) return;
-    std::vector<std::uint32_t> waiting;
-    waiting.swap(starved_);
-    std::size_t served = 0;
-    for (; served < waiting.size() && (all || slabs_->can_acquire(ChunkClass::large)); ++served) {
-        is_starved_[waiting[served]] = false;
-        if (Connection* connection = connections_->at(waiting[served])) connection->go_on();
-    }
-    starved_.insert(starved_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(served), waiting.end());
-}
-
-void Core::serve_timers() {
-    timers_->advance(now_.mono_ns, [this](std::uint32_t slot) -> std::int64_t {
-        Connection* connection = connections_->at(slot);
-        return connection == nullptr ? ring::TimerWheel::kDone : connection->on_timer(now_.mono_ns);
-    });
-}
 
 void Core::tick() {
     next_tick_ns_ = now_.mono_ns + kTickNs;

@@ -24,6 +24,7 @@
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
 #include "server/storage_setup.hpp"
+#include "server/unanswered.hpp"
 #include "storage/host.hpp"
 
 namespace ringmx::server {
@@ -114,6 +115,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void on_accepted(const io_uring_cqe& cqe, const ring::UserData& name);
     void on_received(const io_uring_cqe& cqe, const ring::UserData& name);
     void arm_wake();
+    smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
     void serve_storage();
     void serve_starved(bool all);
     void serve_timers();
@@ -149,7 +151,8 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::vector<SlotName> to_go_on_;      // connections whose part came back
     std::vector<PolicyAnswer> answers_;
     std::vector<storage::StoreRequest> waiting_requests_;  // the host's queue was full
-    Message* done_first_ = nullptr;                        // messages that storage has given back, in order
+    Unanswered unanswered_;
+    Message* done_first_ = nullptr;  // messages that storage has given back, in order
     Message* done_last_ = nullptr;
 
     int wake_fd_ = -1;

@@ -31,8 +31,8 @@ def message(rng, token):
 class Load:
     """Clients that deliver until their connection breaks; `acknowledged` holds the token of every 250 they saw."""
 
-    def __init__(self, port, cycle, rng):
-        self.port = port
+    def __init__(self, port, cycle, rng, recipients):
+        self.port, self.recipients = port, recipients
         self.acknowledged = set()
         self.unexpected = []
         self.threads = [threading.Thread(target=self.deliver, args=(f"c{cycle}t{n}", random.Random(rng.random())))
@@ -53,7 +53,7 @@ class Load:
                 client.greet()
                 for number in range(1_000_000):
                     token = f"{name}n{number}"
-                    client.deliver(message(rng, token))
+                    client.deliver(message(rng, token), *self.recipients)
                     self.acknowledged.add(token)
         except AssertionError as error:  # a reply other than the one expected
             self.unexpected.append(str(error))
@@ -62,8 +62,12 @@ class Load:
 
 
 class KillNine(TestCase):
-    def check(self, messages, acknowledged):
-        """Every stored message is whole, none is there twice, and none that was acknowledged is missing."""
+    def check(self, mailboxes, acknowledged):
+        """In each: every stored message is whole, none is there twice, and none that was acknowledged is missing."""
+        for messages in mailboxes:
+            self.check_mailbox(messages, acknowledged)
+
+    def check_mailbox(self, messages, acknowledged):
         found = collections.Counter()
         for octets in messages:
             head = re.search(rb"^X-Token: (\w+)\r\nX-Sha256: (\w+)\r\n\r\n", octets, re.M)
@@ -75,7 +79,8 @@ class KillNine(TestCase):
         self.assertEqual(missing, set(), f"acknowledged and gone (seed {SEED})")
         self.assertEqual([token for token, count in found.items() if count > 1], [])
 
-    def cycles(self, count, overrides, messages_of, consume):
+    def cycles(self, count, overrides, messages_of, consume, recipients=("user@example.com",)):
+        """`messages_of(server)` gives what is kept for each recipient, as a list of lists."""
         folder = new_folder("crash")
         rng = random.Random(SEED)
         acknowledged = set()
@@ -87,7 +92,7 @@ class KillNine(TestCase):
                 try:
                     if cycle % 2:  # every other time the spool is read while its server runs
                         self.check(messages_of(server), acknowledged)
-                    with Load(server.port, cycle, rng) as load:
+                    with Load(server.port, cycle, rng, recipients) as load:
                         time.sleep(rng.uniform(ALIVE_S_MIN, ALIVE_S_MAX))
                         server.kill()
                 except BaseException:
@@ -118,18 +123,31 @@ class KillNine(TestCase):
             self.assertEqual(server.listing(), [])
 
         self.cycles(scaled(CYCLES, min(CYCLES, 5)), overrides,
-                    lambda server: [octets for _, octets in server.stored()], consume)
+                    lambda server: [[octets for _, octets in server.stored()]], consume)
 
-    def test_the_maildir_loses_nothing_acknowledged(self):
+    def maildirs(self, path, folders, recipients):
+        """The Maildir backend at `path`, whose mail for each recipient is in one of `folders`."""
         def overrides(_cycle):
-            return {"storage": {"backend": "maildir"}, "storage.maildir": {"path": "mail", "min_free": "16MiB"}}
+            return {"storage": {"backend": "maildir"}, "storage.maildir": {"path": path, "min_free": "16MiB"}}
 
-        def files(server):
-            return [path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-                    for path in (server.folder / "mail" / "new").iterdir()]
+        def paths(server, folder):
+            new = server.folder / folder / "new"
+            return list(new.iterdir()) if new.exists() else []
+
+        def kept(server):
+            return [[path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for path in paths(server, folder)]
+                    for folder in folders]
 
         def consume(server):
-            for path in (server.folder / "mail" / "new").iterdir():
-                path.unlink()
+            for folder in folders:
+                for path in paths(server, folder):
+                    path.unlink()
 
-        self.cycles(max(3, scaled(CYCLES, 5) // 10), overrides, files, consume)
+        self.cycles(max(3, scaled(CYCLES, 5) // 10), overrides, kept, consume, recipients)
+
+    def test_the_maildir_loses_nothing_acknowledged(self):
+        self.maildirs("mail", ["mail"], ["user@example.com"])
+
+    def test_a_maildir_for_each_recipient_loses_nothing_acknowledged(self):
+        self.maildirs("{domain}/{local}/Maildir", ["example.com/one/Maildir", "example.com/two/Maildir"],
+                      ["one@example.com", "two@example.com"])

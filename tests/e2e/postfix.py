@@ -20,6 +20,8 @@ STOP_S_MAX = 30
 
 MASTER_CF = """\
 127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{implicit_port} inet n - n - - smtpd
+    -o smtpd_tls_wrappermode=yes
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 300 1 qmgr
 rewrite   unix - - n - - trivial-rewrite
@@ -36,14 +38,18 @@ error     unix - - n - - error
 retry     unix - - n - - error
 discard   unix - - n - - discard
 anvil     unix - - n - 1 anvil
+tlsmgr    unix - - n 1000? 1 tlsmgr
 scache    unix - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
 
 
 class Postfix:
-    def __init__(self, relay_port):
+    """`certificate`: a PEM file with key and certificate, for STARTTLS, and TLS from the first octet on `implicit_port`."""
+
+    def __init__(self, relay_port, certificate=None):
         self.port = free_port()
+        self.implicit_port = free_port()
         # The mail owner must be able to walk to it: not below a home directory.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ringmx-postfix-", dir="/var/tmp"))
         self.config = self.folder / "etc"
@@ -78,6 +84,9 @@ class Postfix:
             "maximal_backoff_time": "5s",
             "queue_run_delay": "5s",
         }
+        if certificate:
+            self.settings |= {"smtpd_tls_chain_files": certificate, "smtpd_tls_security_level": "may",
+                              "smtpd_tls_loglevel": "2"}  # tells what was resumed
         self.process = None
 
     def start(self):
@@ -87,7 +96,7 @@ class Postfix:
         owner = pwd.getpwnam("postfix")
         os.chown(self.folder / "data", owner.pw_uid, owner.pw_gid)
         (self.config / "main.cf").write_text("".join(f"{key} = {value}\n" for key, value in self.settings.items()))
-        (self.config / "master.cf").write_text(MASTER_CF.format(port=self.port))
+        (self.config / "master.cf").write_text(MASTER_CF.format(port=self.port, implicit_port=self.implicit_port))
         with open(self.folder / "start.log", "wb") as out:
             self.process = subprocess.Popen(["/usr/sbin/postfix", "-c", str(self.config), "start-fg"],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)

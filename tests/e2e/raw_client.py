@@ -71,9 +71,11 @@ class RawClient:
         self.command(f"MAIL FROM:<{sender}>", 250)
         self.command(f"RCPT TO:<{recipient}>", 250)
 
-    def deliver(self, data, recipient="user@example.com"):
+    def deliver(self, data, recipient="user@example.com", *others):
         """One whole transaction with DATA; `data` is already dot-stuffed and ends with CR LF."""
         self.envelope(recipient=recipient)
+        for other in others:
+            self.command(f"RCPT TO:<{other}>", 250)
         self.command("DATA", 354)
         self.send(data + b".\r\n")
         return self.expect(250)

@@ -13,7 +13,7 @@ from observed import ObservedServer
 from senders import Senders
 
 BAD_CONFIG, STORAGE_FAILED = 78, 84  # exit codes
-OUTAGE_S, OUTAGE_SHORT_S = 20, 4
+OUTAGE_S, OUTAGE_SHORT_S = 60, 4
 OUTAGE_STEPS = 10
 
 

@@ -1,137 +1,24 @@
 """ringmx-load against ringmx, its own sink, smtp-sink, Postfix, aiosmtpd, and a server that misbehaves on request."""
 
 import asyncio
+import collections
 import contextlib
+import ipaddress
 import json
+import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
-import socket
-import socketserver
 import subprocess
 import threading
 import time
 import unittest
 
-from harness import READY_S_MAX, Server, TestCase, free_port, new_folder, program, scaled
+from generator import LoadTestCase, load, scripted, serving, sink
+from harness import Server, free_port, new_folder, program, scaled
 from postfix import Postfix
-
-LOAD_S_MAX = 300
-
-
-class Run:
-    def __init__(self, code, output, folder):
-        self.code, self.output = code, output
-        path = folder / "load.json"
-        self.json = json.loads(path.read_text()) if path.exists() else None
-
-    def __getattr__(self, name):
-        return self.json[name]
-
-
-def load(port, *arguments, host="127.0.0.1", folder=None):
-    """Runs a load to its end. The exit code, what it printed, and its JSON."""
-    own = folder or new_folder("load")
-    result = subprocess.run([program("ringmx-load"), f"{host}:{port}", "--json", str(own / "load.json"), *arguments],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            timeout=LOAD_S_MAX, check=False)
-    run = Run(result.returncode, result.stdout, own)
-    if folder is None:
-        shutil.rmtree(own)
-    return run
-
-
-def wait_for_banner(port, process):
-    deadline = time.monotonic() + READY_S_MAX
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(f"the server ended with {process.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as probe:
-            if probe.recv(4).startswith(b"220"):
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"no 220 within {READY_S_MAX} s")
-
-
-@contextlib.contextmanager
-def serving(*command):
-    """A server program; {port} in its arguments is a free port. Yields the port and the process."""
-    port = free_port()
-    process = subprocess.Popen([word.format(port=port) for word in command], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for_banner(port, process)
-        yield port, process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def sink():
-    return serving(program("ringmx-load"), "sink", "--listen", "127.0.0.1:{port}")
-
-
-class ScriptedHandler(socketserver.StreamRequestHandler):
-    def handle(self):
-        with contextlib.suppress(OSError):
-            self.talk(self.server.replies)
-
-    def say(self, text):
-        self.wfile.write(text.encode())
-
-    def talk(self, replies):
-        self.say(replies.get("BANNER", "220-first line\r\n220 test ESMTP\r\n"))
-        while line := self.rfile.readline():
-            verb = line.split()[0].upper().decode() if line.split() else ""
-            self.server.seen[verb] = self.server.seen.get(verb, 0) + 1
-            if verb == "BDAT":
-                self.rfile.read(int(line.split()[1]))
-            reply = replies.get(verb, {"EHLO": "250-test\r\n250 SIZE 0\r\n", "DATA": "354 go\r\n",
-                                       "QUIT": "221 bye\r\n"}.get(verb, "250 OK\r\n"))
-            if callable(reply):
-                reply = reply(self.server.seen[verb])
-            if reply is None:
-                return
-            self.say(reply)
-            if verb == "QUIT":
-                return
-            if reply.startswith("354"):
-                while (data := self.rfile.readline()) not in (b".\r\n", b""):
-                    pass
-                if data == b"":
-                    return
-                self.server.seen["."] = self.server.seen.get(".", 0) + 1
-                reply = replies.get(".", "250 stored\r\n")
-                self.say(reply(self.server.seen["."]) if callable(reply) else reply)
-
-
-@contextlib.contextmanager
-def scripted(**replies):
-    """A server that says what it is told: VERB="reply" (a function gets how often the verb was seen)."""
-
-    class Threading(socketserver.ThreadingTCPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-        request_queue_size = 100
-
-    with Threading(("127.0.0.1", 0), ScriptedHandler) as server:
-        server.replies = {("." if verb == "FINAL" else verb): reply for verb, reply in replies.items()}
-        server.seen = {}
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server.server_address[1], server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class LoadTestCase(TestCase):
-    def assert_all_acknowledged(self, run, messages):
-        self.assertEqual(run.code, 0, run.output)
-        self.assertEqual(run.messages["acknowledged"], messages, run.output)
-        self.assertEqual(run.errors, {}, run.output)
 
 
 class Servers(LoadTestCase):
@@ -346,6 +233,84 @@ class OpenLoop(LoadTestCase):
         shutil.rmtree(folder)
 
 
+class Options(LoadTestCase):
+    """Options whose effect shows at the server, on the terminal or in the figures of the operating system."""
+
+    def test_source_addresses_are_spread(self):
+        with scripted() as (port, server):
+            self.assert_all_acknowledged(load(port, "-m", "40", "-c", "8", "--sources", "4", "--threads", "2"), 40)
+        addresses = collections.Counter(int(ipaddress.ip_address(peer)) for peer in server.peers[1:])  # [0]: the probe's
+        self.assertEqual(list(addresses.values()), [2] * 4)
+        base = int(ipaddress.ip_address("127.0.0.0"))
+        for number, address in enumerate(sorted(addresses)):
+            self.assertAlmostEqual(address - base, number * 2 ** 22, delta=3)
+        self.assertNotIn(base, addresses)
+
+    def test_recipients_are_those_named_then_numbered_ones(self):
+        cases = ((("--to", "a@x.test", "--to", "b@x.test"), ["a@x.test", "b@x.test"]),
+                 (("--to", "a@x.test", "--to", "b@x.test", "--recipients", "3"), ["a@x.test", "b@x.test", "a-2@x.test"]),
+                 ((), ["recipient@example.com"]))
+        for arguments, recipients in cases:
+            with self.subTest(arguments=arguments), scripted() as (port, server):
+                self.assert_all_acknowledged(load(port, "-m", "2", "-c", "1", *arguments), 2)
+                self.assertEqual(server.recipients, recipients * 2)
+        run = load(25, "--to", "a@x.test", "--to", "b@x.test", "--recipients", "1")
+        self.assertEqual(run.code, 64)
+        self.assertIn("--recipients", run.output)
+
+    def test_a_ramp_opens_connections_one_by_one(self):
+        opened = []
+        with scripted(EHLO=lambda _: opened.append(time.monotonic()) or "250 test\r\n") as (port, _):
+            run = load(port, "-c", "20", "--ramp", "2s", "-d", "500ms")
+        self.assertEqual(run.code, 0, run.output)
+        self.assertEqual(len(opened), 21)
+        gaps = [later - earlier for earlier, later in zip(opened[1:], opened[2:])]
+        self.assertAlmostEqual(sum(gaps), 1.9, delta=0.5)
+        self.assertLess(max(gaps), 0.7)
+
+    def test_live_line_on_a_terminal_only(self):
+        with sink() as (port, _):
+            master, terminal = pty.openpty()
+            arguments = [program("ringmx-load"), f"127.0.0.1:{port}", "-d", "1s", "--warmup", "1s"]
+            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal)
+            os.close(terminal)
+            text = b""
+            with contextlib.suppress(OSError):  # the other side is closed
+                while piece := os.read(master, 4096):
+                    text += piece
+            os.close(master)
+            self.assertEqual(process.wait(), 0)
+            self.assertRegex(text.decode(), r"\d of 2\.0 s warm-up +\d+ acknowledged +\d+/s")
+            self.assertRegex(text.decode(), r"\d of 2\.0 s +[1-9]\d* acknowledged +[1-9]\d*/s")
+            self.assertTrue(text.endswith(b"\r\033[K"), "the line is gone at the end")
+            quiet = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+            self.assertEqual(quiet.stderr, b"")
+
+    def test_cpu_time_of_a_control_group(self):
+        root = next((root for root in (pathlib.Path("/sys/fs/cgroup"), pathlib.Path("/sys/fs/cgroup/unified"))
+                     if (root / "cgroup.procs").exists() and (root / "cpu.stat").exists()), None)
+        group = root / f"ringmx-load-test-{os.getpid()}" if root else None
+        try:
+            group.mkdir()
+        except (AttributeError, OSError):
+            self.skipTest("no control group (version 2) can be made")
+        try:
+            with sink() as (port, process):
+                (group / "cgroup.procs").write_text(str(process.pid))
+                by_group = load(port, "-m", "5000", "--cgroup", str(group))
+                by_process = load(port, "-m", "5000", "--pid", str(process.pid))
+            ratio = by_group.server_cpu["us_per_message"] / by_process.server_cpu["us_per_message"]
+            self.assertTrue(0.3 < ratio < 3, ratio)
+        finally:
+            group.rmdir()
+
+    def test_another_address_of_this_host(self):
+        """0.0.0.0 is not of 127.0.0.0/8, and is this host."""
+        with sink() as (port, _):
+            self.assertEqual(load(port, "-m", "10", host="0.0.0.0").code, 64)
+            self.assert_all_acknowledged(load(port, "-m", "10", "--i-own-this-host", "0.0.0.0", host="0.0.0.0"), 10)
+
+
 class Replies(LoadTestCase):
     """4xx and 5xx at every place, and servers that end or do not answer."""
 
@@ -447,7 +412,7 @@ class CommandLine(LoadTestCase):
 
     def test_wrong_values_are_named(self):
         for arguments in (("--size", "10"), ("--slow", "120%"), ("--duration", "soon"), ("--corpus", "/nowhere"),
-                          ("--slow", "60%", "--stalled", "60%"), ("--warmup", "5s"), ("--bdat-chunk", "100")):
+                          ("--slow", "60%", "--stalled", "60%"), ("--warmup", "5s"), ("--bdat-chunk", "100"), ("--congestion", "none")):
             with self.subTest(arguments=arguments), sink() as (port, _):
                 run = load(port, *arguments)
                 self.assertIn(run.code, (1, 64))

@@ -3,9 +3,11 @@
 //   state       waits for                            then
 //   closed      work, or nothing any more            connecting
 //   pause       its time (after a failure, ramp)     closed
-//   connecting  the completion of connect(2)         banner
+//   connecting  the completion of connect(2)         banner, handshake
+//   handshake   the end of the TLS handshake         banner (implicit TLS), hello (behind STARTTLS)
 //   banner      220                                  hello
-//   hello       250 to EHLO                          idle, message
+//   starttls    220 to STARTTLS                      handshake
+//   hello       250 to EHLO                          idle, message, starttls
 //   idle        work                                 message
 //   message     the next reply of the message        message, rset, idle, quit
 //   rset        250 to RSET                          idle, message
@@ -13,14 +15,17 @@
 //   closing     the end of its last request          closed, pause
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "options.hpp"
 #include "plan.hpp"
 #include "reply_reader.hpp"
+#include "tls_stream.hpp"
 
 namespace ringmx::load {
 
@@ -28,8 +33,10 @@ enum class State : std::uint8_t {
     closed,
     pause,
     connecting,
+    handshake,
     banner,
-    hello,
+    starttls,
+    hello,  // the last of setting up
     idle,
     message,
     rset,
@@ -52,6 +59,8 @@ struct Client {
     State state = State::closed;
     Kind kind = Kind::normal;
     bool armed = false;        // connect or receive is with the kernel
+    bool secure = false;       // what is written and received goes through TLS
+    bool sending = false;      // TLS: records are with the kernel
     bool assigned = false;     // a message waits until the connection is set up
     bool counted = false;      // the message belongs to the measured window
     bool first_write = false;  // the next write is the message's first
@@ -67,6 +76,16 @@ struct HardClient {
     std::string text;         // slow: what is being written
     std::size_t written = 0;  // of it
     std::uint32_t turn = 0;   // resetting: where next
+};
+
+// What only TLS needs. Plaintext is encrypted a flight at a time, the next while one is with the kernel.
+struct TlsClient {
+    TlsStream stream;                        // its output is the next flight
+    std::string flight;                      // with the kernel while Client::sending
+    std::array<std::string_view, 2> text{};  // not yet encrypted, in this order
+    bool timed = false;                      // the moment at which the next flight leaves matters
+    bool broken = false;                     // a send failed: the receive tells more
+    bool shut_down = false;                  // for writing, behind the last flight
 };
 
 // Slots in the order in which they came, with removal from the middle. A slot is in at most one list that

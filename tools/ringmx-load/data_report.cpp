@@ -1,4 +1,6 @@
 // The reports for programs: JSON, and the time series as CSV.
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -57,6 +59,18 @@ Json messages(const Counters& counters) {
             {"acknowledged_in_window", counters.in_window}};
 }
 
+Json tls(const Options& options, const RunResult& result) {
+    if (options.tls == Tls::off) return nullptr;
+    const std::string& both = result.tls_parameters;
+    const std::size_t space = std::min(both.find(' '), both.size());
+    return {{"mode", name_of(options.tls)},
+            {"version", both.substr(0, space)},
+            {"cipher", both.substr(std::min(space + 1, both.size()))},
+            {"full_handshakes", result.counters.tls_full},
+            {"resumed_handshakes", result.counters.tls_resumed},
+            {"errors", result.tls_failures()}};
+}
+
 }  // namespace
 
 std::string json_report(const Options& options, const RunResult& result) {
@@ -83,6 +97,7 @@ std::string json_report(const Options& options, const RunResult& result) {
                 {"messages_per_second", result.messages_per_s()},
                 {"octets_per_second", result.octets_per_s()},
                 {"connections_opened", counters.connections},
+                {"tls", tls(options, result)},
                 {"replies", std::move(replies)},
                 {"errors", std::move(failures)},
                 {"hard_clients", hard_clients(counters)},
@@ -101,12 +116,17 @@ std::string json_report(const Options& options, const RunResult& result) {
 }
 
 std::string csv_report(const RunResult& result) {
-    std::string out = "second,acknowledged,octets,not_acknowledged,errors,p50_us,p99_us,max_us\n";
+    std::string out =
+        "second,acknowledged,octets,not_acknowledged,errors,p50_us,p99_us,max_us,"
+        "tls_full,tls_resumed,tls_errors,tls_p50_us,tls_p99_us,tls_max_us\n";
     for (const Second& second : result.seconds) {
         out +=
-            fmt::format("{},{},{},{},{},{:.0f},{:.0f},{:.0f}\n", second.number, second.acknowledged,
+            fmt::format("{},{},{},{},{},{:.0f},{:.0f},{:.0f},", second.number, second.acknowledged,
                         second.octets, second.not_acknowledged, second.failures, us(second.latency.at(0.5)),
                         us(second.latency.at(0.99)), us(second.latency.max_ns()));
+        out += fmt::format("{},{},{},{:.0f},{:.0f},{:.0f}\n", second.tls_full, second.tls_resumed,
+                           second.tls_failures, us(second.tls.at(0.5)), us(second.tls.at(0.99)),
+                           us(second.tls.max_ns()));
     }
     return out;
 }

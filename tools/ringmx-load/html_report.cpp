@@ -11,7 +11,8 @@
 namespace ringmx::load {
 namespace {
 
-constexpr const char* kColours[] = {"#8c6d31", "#7f7f7f", "#9467bd", "#2ca02c", "#1f77b4", "#d62728"};
+constexpr const char* kColours[] = {"#8c6d31", "#17becf", "#7f7f7f", "#9467bd",
+                                    "#2ca02c", "#1f77b4", "#d62728"};
 
 constexpr const char* kStyle =
     "body{font:15px/1.45 system-ui,sans-serif;max-width:900px;margin:2em auto;padding:0 1em;color:#222}"
@@ -118,6 +119,10 @@ std::string main_table(const Options& options, const RunResult& result) {
     out += row("server", options.target.text + " (" + result.server + ")");
     out += row("load", result.mode + (options.rate > 0 ? fmt::format(", {:g} messages/s due", options.rate)
                                                        : std::string(", closed loop")));
+    if (options.tls != Tls::off) {
+        out += row("TLS", fmt::format("{}, {}", name_of(options.tls),
+                                      result.tls_parameters.empty() ? "none" : result.tls_parameters));
+    }
     out += row("connections", std::to_string(options.connections));
     out += row("mails", options.corpus.empty() ? options.size : options.corpus);
     out += row("window", fmt::format("{:.2f} s", result.window_s));
@@ -140,6 +145,8 @@ std::string outcome_table(const Counters& counters) {
     line("due and never sent", counters.never_sent);
     line("recipients refused", counters.recipients_refused);
     line("connections opened", counters.connections);
+    line("full TLS handshakes", counters.tls_full);
+    line("resumed TLS handshakes", counters.tls_resumed);
     for (std::size_t code = 0; code < kCodes; ++code)
         line(fmt::format("replies with {}", code), counters.replies[code]);
     for (std::size_t i = 0; i < kFailures; ++i)

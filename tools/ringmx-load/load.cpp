@@ -31,7 +31,8 @@ namespace {
 constexpr std::int64_t kStartInNs = 20 * kNsPerMs;  // all threads have seen the gate open by then
 constexpr std::int64_t kSettleNs = 250 * kNsPerMs;  // before the server's CPU time is read: log lines count
 constexpr std::int64_t kProgressNs = 500 * kNsPerMs;
-constexpr std::int64_t kLookNs = 10 * kNsPerMs;
+constexpr std::int64_t kReadyLookNs = 2 * kNsPerMs;
+constexpr std::int64_t kLookNs = 100 * kNsPerMs;  // at an interrupt
 constexpr std::int64_t kFarNs = std::int64_t{1} << 62;
 
 std::atomic<int> interrupts{0};
@@ -132,7 +133,7 @@ void Run::start_threads() {
 void Run::open_gate() {
     while (shared_.ready.load() + shared_.ended.load() < workers_.size() && !shared_.stop.load()) {
         if (interrupts.load() > 0) shared_.give_up("interrupted before the load began");
-        sleep_ns(kLookNs / 5);
+        sleep_ns(kReadyLookNs);
     }
     Times& times = shared_.times;
     times.start_ns = monotonic_ns() + kStartInNs;
@@ -170,16 +171,19 @@ void Run::show_progress() {
     const double seconds = static_cast<double>(now_ns - shown_ns_) / 1e9;
     if (seconds <= 0) return;
     const double rate = static_cast<double>(acknowledged - shown_) / seconds;
-    const std::int64_t begun_ns = now_ns - shared_.times.start_ns;
-    std::string part = now_ns < shared_.times.measure_ns ? " warm-up" : "";
+    const Times& times = shared_.times;
+    std::string time = fmt::format("{:.1f}", static_cast<double>(now_ns - times.start_ns) / 1e9);
+    if (times.end_ns < kFarNs) {
+        time += fmt::format(" of {:.1f}", static_cast<double>(times.end_ns - times.start_ns) / 1e9);
+    }
+    std::string part = now_ns < times.measure_ns ? " warm-up" : "";
     if (options_.messages > 0) {
         part += fmt::format(" {:.0f} %", 100.0 * static_cast<double>(acknowledged + not_acknowledged) /
                                              static_cast<double>(options_.messages));
     }
     std::fputs(
-        fmt::format(
-            "\r\033[K{:.1f} s{}  {} acknowledged  {:.0f}/s  {} under way  {} not acknowledged  {} errors",
-            static_cast<double>(begun_ns) / 1e9, part, acknowledged, rate, busy, not_acknowledged, failures)
+        fmt::format("\r\033[K{} s{}  {} acknowledged  {:.0f}/s  {} under way  {} not acknowledged  {} errors",
+                    time, part, acknowledged, rate, busy, not_acknowledged, failures)
             .c_str(),
         stderr);
     std::fflush(stderr);
@@ -192,7 +196,7 @@ void Run::watch() {
     const bool terminal = !options_.quiet && isatty(STDERR_FILENO) == 1;
     std::int64_t show_ns = shared_.times.start_ns + kProgressNs;
     if (shared_.times.measure_ns == shared_.times.start_ns) watch_cpu();
-    while (shared_.ended.load() < workers_.size()) {
+    for (bool over = false; !over;) {
         const std::int64_t now_ns = monotonic_ns();
         if (interrupts.load() > 0) shared_.stop.store(true);
         if (cpu_before_ns_ < 0 && cpu_error_.empty() && now_ns >= shared_.times.measure_ns) watch_cpu();
@@ -200,7 +204,9 @@ void Run::watch() {
             show_progress();
             show_ns = now_ns + kProgressNs;
         }
-        sleep_ns(kLookNs);
+        const bool before_window = now_ns < shared_.times.measure_ns;
+        const std::int64_t wait_ns = before_window ? shared_.times.measure_ns - now_ns : kLookNs;
+        over = shared_.wait_for_end(workers_.size(), std::min(wait_ns, kLookNs));
     }
     if (cpu_.watches() && cpu_before_ns_ >= 0) {
         sleep_ns(kSettleNs);
@@ -212,11 +218,14 @@ void Run::watch() {
 RunResult Run::collect() {
     RunResult result;
     std::int64_t end_ns = 0;
+    std::string tls_error;
     for (const auto& worker : workers_) {
         result.counters.merge(worker->counters());
         result.phases.merge(worker->phases());
         result.threads.push_back(worker->used());
         result.enters += worker->enters();
+        if (result.tls_parameters.empty()) result.tls_parameters = worker->tls_parameters();
+        if (tls_error.empty()) tls_error = worker->tls_error();
         end_ns = std::max(end_ns, worker->window_end_ns());
     }
     result.seconds = shared_.series.seconds();
@@ -232,6 +241,8 @@ RunResult Run::collect() {
     }
     if (!cpu_error_.empty()) result.remarks.push_back("no CPU time of the server: " + cpu_error_);
     if (interrupts.load() > 0) result.remarks.emplace_back("interrupted: the figures are of the part before");
+    if (!tls_error.empty())
+        result.remarks.push_back("TLS failed with the server; the first time, " + tls_error);
     result.error = shared_.error;
     return result;
 }
@@ -276,7 +287,7 @@ void complain(const std::string& message) {
 
 ExitCode run_load(Options options, const std::string& command) {
     raise_file_limit();
-    const auto server = probe_server(options.target, options.hello, std::min(options.timeout_s, 60.0));
+    const auto server = probe_server(options, std::min(options.timeout_s, 60.0));
     if (!server) {
         complain(server.error().message);
         return ExitCode::failed;

@@ -29,14 +29,28 @@ bool is_quoted_from(std::string_view line) {
     return quotes != 0 && quotes != std::string_view::npos && is_from_line(line.substr(quotes));
 }
 
+// In a Maildir the mails are in `cur` and `new`; beside these are files of whoever keeps it, and in Maildir++
+// folders whose names begin with a dot.
+bool is_maildir(const std::filesystem::path& folder) {
+    std::error_code error;
+    return std::filesystem::is_directory(folder / "cur", error) &&
+           std::filesystem::is_directory(folder / "new", error);
+}
+
 Result<std::vector<std::string>> read_folder(const std::string& path) {
     std::vector<std::filesystem::path> files;
     std::error_code error;
     for (std::filesystem::recursive_directory_iterator at(path, error), end; !error && at != end;
          at.increment(error)) {
-        const bool hidden = at->path().filename().string().starts_with('.');
-        if (hidden && at->is_directory()) at.disable_recursion_pending();
-        if (!hidden && at->is_regular_file()) files.push_back(at->path());
+        const std::string name = at->path().filename().string();
+        const bool hidden = name.starts_with('.');
+        const bool in_maildir = is_maildir(at->path().parent_path());
+        if (at->is_directory()) {
+            const bool skipped = (hidden && !is_maildir(at->path())) || (in_maildir && name == "tmp");
+            if (skipped) at.disable_recursion_pending();
+        } else if (!hidden && !in_maildir && at->is_regular_file()) {
+            files.push_back(at->path());
+        }
     }
     if (error) return Error{error.value(), path + ": " + error.message()};
     std::sort(files.begin(), files.end());

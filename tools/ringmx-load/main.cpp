@@ -1,10 +1,15 @@
 // ringmx-load: the load generator. This file reads the command line.
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "load.hpp"
 #include "options.hpp"
@@ -18,6 +23,7 @@ using ringmx::load::ExitCode;
 using ringmx::load::Kind;
 using ringmx::load::Mode;
 using ringmx::load::Options;
+using ringmx::load::Tls;
 
 constexpr std::uint64_t kMessagesDefault = 10000;  // without --messages and --duration
 
@@ -27,6 +33,7 @@ constexpr const char* kFooter =
     "  ringmx-load 127.0.0.1:2525 --mode pipelined --duration 30s --warmup 5s --report load.html\n"
     "  ringmx-load 127.0.0.1:2525 --rate 5000 --duration 60s          # open loop\n"
     "  ringmx-load 127.0.0.1:2525 --messages 1000 --slow 10% --resetting 5%\n"
+    "  ringmx-load 127.0.0.1:2525 --tls starttls --tls-resume --per-connection 10\n"
     "  ringmx-load sink --listen 127.0.0.1:2600                       # a server that does next to nothing\n"
     "\nExit status: 0 every message got its 250; 2 some did not; 1 no run, or it was given up; 64 usage.";
 
@@ -35,6 +42,7 @@ struct Texts {
     std::string target;
     std::string mode = "single";
     std::string arrivals = "poisson";
+    std::string tls = "off";
     std::string duration = "0";
     std::string warmup = "0";
     std::string ramp = "0";
@@ -45,6 +53,7 @@ struct Texts {
     std::string own_host;
     std::string share[ringmx::load::kKinds];
     std::uint64_t messages_each = 0;
+    std::uint32_t recipients = 0;
 };
 
 void add_work(CLI::App& app, Options& options, Texts& texts) {
@@ -98,9 +107,8 @@ void add_work(CLI::App& app, Options& options, Texts& texts) {
                    "Messages on a connection before QUIT; 0: no limit")
         ->capture_default_str()
         ->group(group);
-    app.add_option("--recipients", options.recipients, "Recipients of each message")
+    app.add_option("--recipients", texts.recipients, "Recipients of each message [as many as --to]")
         ->check(CLI::Range(1u, 10000u))
-        ->capture_default_str()
         ->group(group);
 }
 
@@ -149,7 +157,8 @@ void add_clients(CLI::App& app, Options& options, Texts& texts) {
         ->capture_default_str()
         ->group(group);
     app.add_option("--congestion", options.congestion,
-                   "TCP congestion control of our connections: reno, cubic, bbr")
+                   "TCP congestion control of our connections: reno, cubic, bbr [to loopback reno, else the "
+                   "system's]")
         ->group(group);
     const auto share = [&](const char* name, Kind kind, const char* help) {
         app.add_option(name, texts.share[static_cast<std::size_t>(kind)], help)->group(group);
@@ -170,6 +179,34 @@ void add_clients(CLI::App& app, Options& options, Texts& texts) {
         ->capture_default_str()
         ->group(group);
     app.add_option("--seed", options.seed, "Of everything random")->capture_default_str()->group(group);
+}
+
+void add_tls(CLI::App& app, Options& options, Texts& texts) {
+    const char* const group = "TLS";
+    app.add_option("--tls", texts.tls,
+                   "off; starttls: behind EHLO (RFC 3207), then EHLO again; implicit: from the first octet "
+                   "(RFC 8314)")
+        ->check(CLI::IsMember({"off", "starttls", "implicit"}))
+        ->capture_default_str()
+        ->group(group);
+    app.add_flag("--tls-resume", options.tls_resume,
+                 "A connection resumes the session of the one before it in its place; without it, every "
+                 "handshake is "
+                 "a full one")
+        ->group(group);
+    app.add_option(
+           "--tls-name", options.tls_name,
+           "Server name that is asked for (SNI) and, with --tls-ca, must be in the certificate [the host]")
+        ->group(group);
+    app.add_option("--tls-ca", options.tls_ca,
+                   "Verify the server's certificate with those in this PEM file; without it, any will do")
+        ->check(CLI::ExistingFile)
+        ->group(group);
+    const auto version = [&](const char* name, std::string& value, const char* help) {
+        app.add_option(name, value, help)->check(CLI::IsMember({"1.2", "1.3"}))->group(group);
+    };
+    version("--tls-min", options.tls_min, "Lowest version: 1.2, 1.3");
+    version("--tls-max", options.tls_max, "Highest version");
 }
 
 void add_results(CLI::App& app, Options& options, Texts& texts) {
@@ -214,6 +251,9 @@ bool parse_texts(Options& options, const Texts& texts) {
                    : texts.mode == "pipelined" ? Mode::pipelined
                                                : Mode::single;
     options.arrivals = texts.arrivals == "even" ? Arrivals::even : Arrivals::poisson;
+    options.tls = texts.tls == "starttls"   ? Tls::starttls
+                  : texts.tls == "implicit" ? Tls::implicit
+                                            : Tls::off;
     return take(parse_duration(texts.duration), options.duration_s) &&
            take(parse_duration(texts.warmup), options.warmup_s) &&
            take(parse_duration(texts.ramp), options.ramp_s) &&
@@ -227,6 +267,20 @@ bool parse_texts(Options& options, const Texts& texts) {
 bool complain_if(bool wrong, const char* what) {
     if (wrong) ringmx::load::complain(what);
     return wrong;
+}
+
+bool has_congestion_control(const std::string& name) {
+    if (name.empty()) return true;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int result =
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size()));
+    close(fd);
+    return result == 0;
+}
+
+bool asks_for_tls(const Options& options) {
+    return options.tls_resume || !options.tls_name.empty() || !options.tls_ca.empty() ||
+           !options.tls_min.empty() || !options.tls_max.empty();
 }
 
 // What one option alone cannot tell.
@@ -244,8 +298,18 @@ bool sensible(const Options& options, const Texts& texts) {
            !complain_if(options.sources > 1 &&
                             (!options.target.loopback || options.target.address.ss_family != AF_INET),
                         "--sources needs an IPv4 loopback target: they are addresses of 127.0.0.0/8") &&
+           !complain_if(!has_congestion_control(options.congestion),
+                        "this kernel offers no such TCP congestion control; it does offer those in "
+                        "/proc/sys/net/ipv4/tcp_allowed_congestion_control") &&
            !complain_if(options.bdat_chunk > 0 && options.mode != Mode::bdat,
                         "--bdat-chunk needs --mode bdat") &&
+           !complain_if(options.tls == Tls::off && asks_for_tls(options),
+                        "--tls-resume, --tls-name, --tls-ca, --tls-min and --tls-max need --tls starttls or "
+                        "implicit") &&
+           !complain_if(options.tls_min == "1.3" && options.tls_max == "1.2",
+                        "--tls-min is above --tls-max") &&
+           !complain_if(options.recipients < options.to.size(),
+                        "--to names more recipients than --recipients says a message has") &&
            !complain_if(options.duration_s == 0 && options.warmup_s + options.ramp_s > 0,
                         "--warmup and --ramp need --duration");
 }
@@ -255,7 +319,12 @@ ExitCode run(Options& options, const Texts& texts, int argc, char** argv) {
         ringmx::load::complain("say which server: ringmx-load HOST:PORT (ringmx-load --help)");
         return ExitCode::usage;
     }
+    const std::size_t named = std::max<std::size_t>(1, options.to.size());
+    options.recipients = texts.recipients > 0 ? texts.recipients : static_cast<std::uint32_t>(named);
     if (!parse_texts(options, texts) || !sensible(options, texts)) return ExitCode::usage;
+    // On loopback there is no congestion to control; bbr, say, would hold writes back and cost CPU for its
+    // timers.
+    if (options.congestion.empty() && options.target.loopback) options.congestion = "reno";
     if (texts.messages_each > 0) options.messages = texts.messages_each * options.connections;
     if (options.messages == 0 && options.duration_s == 0) options.messages = kMessagesDefault;
     std::string command = "ringmx-load";
@@ -278,6 +347,7 @@ int main(int argc, char** argv) {
     add_work(app, options, texts);
     add_mails(app, options, texts);
     add_clients(app, options, texts);
+    add_tls(app, options, texts);
     add_results(app, options, texts);
 
     std::string listen = "127.0.0.1:2525";

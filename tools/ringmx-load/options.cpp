@@ -83,6 +83,11 @@ std::string_view name_of(Kind kind) {
     return kNames[static_cast<std::size_t>(kind)];
 }
 
+std::string_view name_of(Tls tls) {
+    constexpr std::array<std::string_view, 3> kNames = {"off", "starttls", "implicit"};
+    return kNames[static_cast<std::size_t>(tls)];
+}
+
 Result<Target> parse_target(const std::string& text) {
     Target target;
     target.text = text;

@@ -15,12 +15,14 @@ namespace ringmx::load {
 
 enum class Mode : std::uint8_t { single, pipelined, bdat };
 enum class Arrivals : std::uint8_t { even, poisson };
+enum class Tls : std::uint8_t { off, starttls, implicit };  // RFC 3207; RFC 8314
 
 // What a connection is for. All but `normal` and `one_shot` are a disturbance beside the load: they have
 // their own counters, take no message from the load, and no latency of theirs is recorded.
 enum class Kind : std::uint8_t { normal, one_shot, slow, stalled, resetting, half_closing };
 constexpr std::size_t kKinds = 6;
 std::string_view name_of(Kind kind);
+std::string_view name_of(Tls tls);
 
 struct Target {
     std::string text;  // as given
@@ -64,6 +66,13 @@ struct Options {
     std::uint32_t threads = 0;  // 0: half of the CPUs
     std::vector<unsigned> cpus;
     std::uint32_t batch_wait_us = 0;
+    // TLS
+    Tls tls = Tls::off;
+    bool tls_resume = false;
+    std::string tls_name;  // for SNI, and in the certificate; empty: the target's host
+    std::string tls_ca;    // PEM file to verify the certificate with; empty: it is not verified
+    std::string tls_min;   // "1.2", "1.3"; empty: OpenSSL's own limit
+    std::string tls_max;
     // What is watched and written
     std::vector<int> pids;
     std::string cgroup;

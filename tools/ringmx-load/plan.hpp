@@ -25,9 +25,11 @@ namespace ringmx::load {
 struct Capabilities {
     bool pipelining = false;
     bool chunking = false;
+    bool starttls = false;
     bool helo = false;           // knows no EHLO
     std::uint64_t size_max = 0;  // 0: not said
     std::string banner;          // text of the 220
+    std::string tls;             // version and cipher; empty: no TLS
 };
 
 struct Mail {

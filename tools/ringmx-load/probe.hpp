@@ -9,9 +9,10 @@
 
 namespace ringmx::load {
 
-// Connects, reads the greeting, says EHLO (HELO when that is refused) and QUIT. Blocking; an Error names what
-// the server said or did instead of answering. No step takes longer than `timeout_s`.
-Result<Capabilities> probe_server(const Target& target, const std::string& hello, double timeout_s);
+// Connects, reads the greeting, says EHLO (HELO when that is refused) and QUIT, with TLS as the options say;
+// with STARTTLS the capabilities are those behind it. Blocking; an Error names what the server said or did
+// instead of answering. No wait for it takes longer than `timeout_s`.
+Result<Capabilities> probe_server(const Options& options, double timeout_s);
 
 // The keywords of an EHLO reply (RFC 5321 §4.1.1.1), lines with CR LF or LF.
 Capabilities parse_ehlo(std::string_view reply);

@@ -20,6 +20,7 @@ class ReplyReader {
     // complete and in `reply`.
     bool next(std::string_view& octets, Reply& reply);
     void clear() { kept_ = 0; }
+    bool holds_octets() const { return kept_ > 0; }  // of a line whose end has not arrived
 
  private:
     // Of a line that arrives in pieces, so much is kept: room for an id in its text.

@@ -43,6 +43,14 @@ std::optional<double> RunResult::server_cpu_us() const {
     return *server_cpu_s * 1e6 / static_cast<double>(counters.since_measure);
 }
 
+std::uint64_t RunResult::tls_failures() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < kFailures; ++i) {
+        if (is_of_tls(static_cast<Failure>(i))) sum += counters.failures[i];
+    }
+    return sum;
+}
+
 bool RunResult::all_acknowledged() const {
     return error.empty() && counters.acknowledged == counters.attempted && counters.never_sent == 0 &&
            counters.failures_in_all() == 0;

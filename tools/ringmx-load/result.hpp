@@ -14,9 +14,10 @@
 namespace ringmx::load {
 
 struct RunResult {
-    std::string server;   // its greeting
-    std::string command;  // our command line
-    std::string mode;     // as it was, after what the server cannot do
+    std::string server;          // its greeting
+    std::string command;         // our command line
+    std::string mode;            // as it was, after what the server cannot do
+    std::string tls_parameters;  // version and cipher of a handshake; empty: none succeeded, or no TLS
     std::int64_t started_unix_s = 0;
     double window_s = 0;      // what messages/s refer to
     double load_start_s = 0;  // of the window, after the start of the load
@@ -37,6 +38,7 @@ struct RunResult {
     double generator_queued() const;  // the worst thread's share of waiting for a CPU
     double generator_cpu_us() const;  // per acknowledged message
     std::optional<double> server_cpu_us() const;
+    std::uint64_t tls_failures() const;
     // Every message that was attempted got its 250, and nothing else went wrong.
     bool all_acknowledged() const;
 };

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <atomic>
-#include <barrier>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -38,9 +39,21 @@ struct Shared {
     Times times;
     Series series;
     AckWriter* acks = nullptr;
-    std::mutex mutex;   // of `error`
+    std::mutex mutex;  // of `error`
+    std::condition_variable thread_ended;
     std::string error;  // why the run was given up; empty: it was not
 
+    void end_thread() {
+        ended.fetch_add(1);
+        const std::lock_guard lock(mutex);
+        thread_ended.notify_one();
+    }
+    // Until all threads have ended, or for `ns`. True: they have.
+    bool wait_for_end(std::size_t threads, std::int64_t ns) {
+        std::unique_lock lock(mutex);
+        return thread_ended.wait_for(lock, std::chrono::nanoseconds(ns),
+                                     [&] { return ended.load() >= threads; });
+    }
     void give_up(const std::string& why) {
         const std::lock_guard lock(mutex);
         if (error.empty()) error = why;

@@ -5,15 +5,16 @@
 namespace ringmx::load {
 
 std::string_view name_of(Phase phase) {
-    constexpr std::array<std::string_view, kPhases> kNames = {"connect",  "banner", "ehlo",
-                                                              "envelope", "data",   "message"};
+    constexpr std::array<std::string_view, kPhases> kNames = {"connect",  "tls",  "banner", "ehlo",
+                                                              "envelope", "data", "message"};
     return kNames[static_cast<std::size_t>(phase)];
 }
 
 std::string_view name_of(Failure failure) {
     constexpr std::array<std::string_view, kFailures> kNames = {
-        "refused", "connect_failed", "no_port", "banner",  "ehlo",      "rset", "shut_down",
-        "closed",  "closed_idle",    "reset",   "timeout", "malformed", "other"};
+        "refused",   "connect_failed", "no_port",    "banner",     "ehlo",        "starttls", "tls_injected",
+        "tls_alert", "tls_verify",     "tls_octets", "tls_closed", "tls_timeout", "rset",     "shut_down",
+        "closed",    "closed_idle",    "reset",      "timeout",    "malformed",   "other"};
     return kNames[static_cast<std::size_t>(failure)];
 }
 
@@ -30,6 +31,8 @@ void Counters::merge(const Counters& other) {
     never_sent += other.never_sent;
     recipients_refused += other.recipients_refused;
     connections += other.connections;
+    tls_full += other.tls_full;
+    tls_resumed += other.tls_resumed;
     for (std::size_t i = 0; i < kCodes; ++i)
         replies[i] += other.replies[i];
     for (std::size_t i = 0; i < kFailures; ++i)
@@ -56,7 +59,11 @@ void Second::merge(const Second& other) {
     octets += other.octets;
     not_acknowledged += other.not_acknowledged;
     failures += other.failures;
+    tls_full += other.tls_full;
+    tls_resumed += other.tls_resumed;
+    tls_failures += other.tls_failures;
     latency.merge(other.latency);
+    tls.merge(other.tls);
 }
 
 void Series::add(const Second& second) {

@@ -16,13 +16,14 @@ namespace ringmx::load {
 
 enum class Phase : std::uint8_t {
     connect,   // connect(2) to its completion
-    banner,    // from there to the 220
+    tls,       // ClientHello written to the end of the handshake
+    banner,    // connected (implicit TLS: the handshake is over) to the 220
     ehlo,      // EHLO written to its reply
     envelope,  // MAIL written to the reply to the last RCPT
     data,      // the write that holds the end of the mail data, to its 250
     message,   // open loop: when the message was due; closed loop: MAIL written; to its 250
 };
-constexpr std::size_t kPhases = 6;
+constexpr std::size_t kPhases = 7;
 std::string_view name_of(Phase phase);
 
 enum class Failure : std::uint8_t {
@@ -31,6 +32,13 @@ enum class Failure : std::uint8_t {
     no_port,         // no free source port (EADDRNOTAVAIL)
     banner,          // another greeting than 220
     ehlo,            // EHLO refused
+    starttls,        // STARTTLS refused
+    tls_injected,    // plaintext behind the reply to STARTTLS
+    tls_alert,       // the server ended TLS with a fatal alert
+    tls_verify,      // its certificate does not verify
+    tls_octets,      // what it sent is not correct TLS
+    tls_closed,      // it closed or reset the connection within the handshake
+    tls_timeout,     // no end of the handshake in time
     rset,            // RSET refused
     shut_down,       // 421
     closed,          // the server closed with a message under way
@@ -40,8 +48,11 @@ enum class Failure : std::uint8_t {
     malformed,       // not a reply, or one that nothing asked for
     other,
 };
-constexpr std::size_t kFailures = 13;
+constexpr std::size_t kFailures = 20;
 std::string_view name_of(Failure failure);
+constexpr bool is_of_tls(Failure failure) {
+    return failure >= Failure::starttls && failure <= Failure::tls_timeout;
+}
 
 constexpr std::size_t kCodes = 600;  // reply codes are 200 to 599
 
@@ -67,6 +78,8 @@ struct Counters {
     std::uint64_t never_sent = 0;  // open loop: due, and no connection was free until the drain was over
     std::uint64_t recipients_refused = 0;
     std::uint64_t connections = 0;  // opened
+    std::uint64_t tls_full = 0;     // handshakes
+    std::uint64_t tls_resumed = 0;  // of an earlier session
     std::array<std::uint64_t, kCodes> replies{};
     std::array<std::uint64_t, kFailures> failures{};
     std::array<HardCounters, kKinds> hard{};
@@ -104,7 +117,11 @@ struct Second {
     std::uint64_t octets = 0;
     std::uint64_t not_acknowledged = 0;
     std::uint64_t failures = 0;
+    std::uint64_t tls_full = 0;
+    std::uint64_t tls_resumed = 0;
+    std::uint64_t tls_failures = 0;         // of `failures`
     Histogram latency{Histogram::kCoarse};  // of the messages that ended in it
+    Histogram tls{Histogram::kCoarse};      // of the handshakes that ended in it
     void merge(const Second& other);
 };
 

@@ -49,6 +49,11 @@ std::string text_report(const Options& options, const RunResult& result) {
         options.rate > 0 ? fmt::format("{:g} messages/s due", options.rate) : "closed loop";
     out += fmt::format("load           {}, {}, {} connections, {} threads\n", result.mode, work,
                        options.connections, result.threads.size());
+    if (options.tls != Tls::off) {
+        out += fmt::format("tls            {}, {}, {} full and {} resumed handshakes\n", name_of(options.tls),
+                           result.tls_parameters.empty() ? "none" : result.tls_parameters, counters.tls_full,
+                           counters.tls_resumed);
+    }
     out += fmt::format("acknowledged   {} of {}", counters.acknowledged,
                        counters.attempted + counters.never_sent);
     const auto rest = [&](const char* name, std::uint64_t count) {

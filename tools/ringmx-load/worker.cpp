@@ -40,6 +40,7 @@ Worker::Worker(Shared& shared, std::uint32_t number, std::uint32_t threads, std:
         any_hard = any_hard || is_hard(clients_[slot]);
     }
     if (any_hard) hard_.resize(kinds.size());
+    if (options_.tls != Tls::off) tls_ = std::vector<TlsClient>(kinds.size());
     if (plan_.unique) {
         tails_.resize(kinds.size());
         headers_.resize(kinds.size());
@@ -56,6 +57,12 @@ Status Worker::set_up() {
         {.submission_entries = kSubmissionEntries, .completion_entries = kCompletionEntries});
     if (!ring) return ring.error();
     ring_ = std::move(*ring);
+    if (!tls_.empty()) {
+        auto context = TlsContext::create(options_);
+        if (!context) return context.error();
+        tls_context_ = std::move(*context);
+        tls_text_ = std::make_unique<char[]>(TlsStream::kTextMax);
+    }
     auto buffers = ring::BufferRing::create(*ring_, 0, kReceiveBuffers, kReceiveBufferOctets);
     if (!buffers) return buffers.error();
     buffers_ = std::move(*buffers);
@@ -134,6 +141,8 @@ void Worker::on_completion(const io_uring_cqe& cqe) {
         case op_send:  // successful ones make no completion; the receive tells more of a broken connection
         case op_cancel:
             return;
+        case op_tls_send:  // never stale: the slot's life ends after its sends
+            return on_tls_sent(data.slot, cqe.res);
     }
 }
 
@@ -158,7 +167,7 @@ void Worker::on_timer(std::uint32_t slot) {
         default:
             break;
     }
-    fail(slot, Failure::timeout);
+    fail(slot, clients_[slot].state == State::handshake ? Failure::tls_timeout : Failure::timeout);
 }
 
 // Before the load: every connection that stays open is set up, a few at a time.
@@ -340,7 +349,7 @@ void Worker::say_goodbye() {
 void Worker::run() {
     if (const Status set = set_up(); !set) {
         shared_.give_up(set.error().message);
-        shared_.ended.fetch_add(1);
+        shared_.end_thread();
         return;
     }
     if (open_connections() && wait_for_start()) {
@@ -351,7 +360,7 @@ void Worker::run() {
         running_ = false;
     }
     recording_ = false;
-    shared_.ended.fetch_add(1);
+    shared_.end_thread();
     say_goodbye();
 }
 

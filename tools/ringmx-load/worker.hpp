@@ -41,9 +41,11 @@ class Worker {
     const ThreadTime& used() const { return used_; }  // within the window
     std::int64_t window_end_ns() const { return window_end_ns_; }
     std::uint64_t enters() const { return enters_; }
+    const std::string& tls_parameters() const { return tls_parameters_; }  // of a handshake; empty: none
+    const std::string& tls_error() const { return tls_error_; }            // the first; empty: none
 
  private:
-    enum Op : std::uint8_t { op_connect, op_receive, op_send, op_cancel };
+    enum Op : std::uint8_t { op_connect, op_receive, op_send, op_tls_send, op_cancel };
 
     // worker.cpp: the loop
     Status set_up();
@@ -80,6 +82,7 @@ class Worker {
     void quit(std::uint32_t slot);
     void fail(std::uint32_t slot, Failure failure);
     void close_after_last_request(std::uint32_t slot);
+    void request_over(std::uint32_t slot);
     void closed(std::uint32_t slot);
     void pause(std::uint32_t slot, std::int64_t until_ns);
     void touch(std::uint32_t slot);
@@ -104,6 +107,17 @@ class Worker {
     void write(std::uint32_t slot, std::string_view octets);
     void write_mail(std::uint32_t slot);
 
+    // worker_tls.cpp: what goes through TLS
+    void begin_handshake(std::uint32_t slot);
+    void handshake_over(std::uint32_t slot);
+    void on_tls_octets(std::uint32_t slot, std::string_view octets);
+    void on_tls_failure(std::uint32_t slot);
+    void on_tls_sent(std::uint32_t slot, int result);
+    void tls_write(std::uint32_t slot, std::string_view octets, std::string_view then = {});
+    void tls_end(std::uint32_t slot, bool shut_down = false);
+    void encrypt_more(std::uint32_t slot, std::size_t flight_octets);
+    void send_records(std::uint32_t slot);
+
     // worker_hard.cpp: slow, stalled, resetting, half-closing
     bool is_hard(const Client& client) const { return client.kind >= Kind::slow; }
     HardCounters& hard_counters(const Client& client) {
@@ -112,6 +126,7 @@ class Worker {
     void hard_write(std::uint32_t slot, std::string_view octets);
     void hard_write_mail(std::uint32_t slot);
     void hard_write_more(std::uint32_t slot, bool shut_down = false);  // for writing, behind the piece
+    void hard_wait(std::uint32_t slot, std::size_t count);
     void hard_message_over(std::uint32_t slot);
     bool resets_here(std::uint32_t slot, std::uint32_t turn);
     void reset_connection(std::uint32_t slot);
@@ -122,6 +137,13 @@ class Worker {
     const Plan& plan_;
     const std::uint32_t number_;
     const std::uint32_t threads_;
+
+    std::unique_ptr<TlsContext> tls_context_;
+    std::vector<TlsClient> tls_;        // as many as clients, or none; outlives the ring, which sends from it
+    std::unique_ptr<char[]> tls_text_;  // decrypted octets, of one record
+    std::string tls_joined_;            // what is encrypted as one record
+    std::string tls_parameters_;
+    std::string tls_error_;
 
     std::unique_ptr<ring::Ring> ring_;
     std::unique_ptr<ring::BufferRing> buffers_;

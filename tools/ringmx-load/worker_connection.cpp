@@ -78,6 +78,7 @@ void Worker::open(std::uint32_t slot) {
     client.failed = false;
     client.first_write = false;
     client.reader.clear();
+    client.secure = false;
     ++open_;
     ++opening_;
     if (client.fd < 0) return fail(slot, failure);
@@ -111,6 +112,7 @@ void Worker::on_connect(std::uint32_t slot, int result) {
     client.state = State::banner;
     touch(slot);
     arm_receive(slot);
+    if (options_.tls == Tls::implicit) begin_handshake(slot);
 }
 
 void Worker::arm_receive(std::uint32_t slot) {
@@ -132,12 +134,13 @@ void Worker::on_receive(std::uint32_t slot, const io_uring_cqe& cqe) {
         const std::uint16_t id = ring::BufferRing::buffer_id(cqe.flags);
         buffers_->taken();
         if (cqe.res > 0 && client.state != State::closing) {
-            on_octets(slot, as_text(buffers_->view(id, static_cast<std::size_t>(cqe.res))));
+            const std::string_view octets = as_text(buffers_->view(id, static_cast<std::size_t>(cqe.res)));
+            client.secure ? on_tls_octets(slot, octets) : on_octets(slot, octets);
         }
         buffers_->give_back(id);
     }
     if (more || client.generation != generation) return;
-    if (client.state == State::closing) return closed(slot);
+    if (client.state == State::closing) return request_over(slot);
     if (cqe.res > 0 || cqe.res == -ENOBUFS) return arm_receive(slot);
     on_end(slot, cqe.res);
 }
@@ -154,7 +157,9 @@ void Worker::on_octets(std::uint32_t slot, std::string_view octets) {
 
 void Worker::on_reply(std::uint32_t slot, const Reply& reply) {
     Client& client = clients_[slot];
-    if (reply.code == 0) return fail(slot, Failure::malformed);
+    if (reply.code == 0) {
+        return fail(slot, client.state == State::handshake ? Failure::tls_injected : Failure::malformed);
+    }
     if (recording_) ++counters_.replies[reply.code];
     const bool good = reply.code / 100 == 2;
     if (reply.code == 421 && client.state != State::quit) return fail(slot, Failure::shut_down);
@@ -170,11 +175,19 @@ void Worker::on_reply(std::uint32_t slot, const Reply& reply) {
         case State::hello:
             if (!good) return fail(slot, Failure::ehlo);
             if (recording_ && !is_hard(client)) phases_[Phase::ehlo].record(now_ns_ - client.sent_ns);
-            return ready(slot);
+            if (options_.tls != Tls::starttls || client.secure) return ready(slot);
+            client.state = State::starttls;
+            return write(slot, "STARTTLS\r\n");
+        case State::starttls:
+            if (reply.code != 220) return fail(slot, Failure::starttls);
+            return begin_handshake(slot);
+        case State::handshake:  // in the clear, behind the reply to STARTTLS
+            return fail(slot, Failure::tls_injected);
         case State::rset:
             return good ? work_or_idle(slot) : fail(slot, Failure::rset);
-        case State::quit:
-            return;  // the end of the stream follows
+        case State::quit:  // the end of the stream follows
+            if (client.secure) tls_end(slot);
+            return;
         default:
             return fail(slot, Failure::malformed);  // nothing asked for it
     }
@@ -185,6 +198,8 @@ void Worker::on_end(std::uint32_t slot, int result) {
     switch (clients_[slot].state) {
         case State::quit:
             return close_after_last_request(slot);
+        case State::handshake:
+            return fail(slot, Failure::tls_closed);
         case State::idle:
             return fail(slot, result == 0 ? Failure::closed_idle : failure_of(-result));
         default:
@@ -227,7 +242,10 @@ void Worker::fail(std::uint32_t slot, Failure failure) {
 
 void Worker::count_failure(Failure failure) {
     if (recording_) ++counters_.failures[static_cast<std::size_t>(failure)];
-    if (running_) ++second_.failures;
+    if (running_) {
+        ++second_.failures;
+        if (is_of_tls(failure)) ++second_.tls_failures;
+    }
     Live::add(live_.failures, std::uint64_t{1});
 }
 
@@ -235,15 +253,22 @@ void Worker::count_failure(Failure failure) {
 void Worker::close_after_last_request(std::uint32_t slot) {
     Client& client = clients_[slot];
     client.state = State::closing;
-    if (!client.armed) return closed(slot);
+    if (!client.armed && !client.sending) return closed(slot);
     io_uring_sqe* sqe = request();
     io_uring_prep_cancel_fd(sqe, client.fd, IORING_ASYNC_CANCEL_ALL);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = tag(op_cancel, slot);
 }
 
+// One of the last requests has come back.
+void Worker::request_over(std::uint32_t slot) {
+    const Client& client = clients_[slot];
+    if (!client.armed && !client.sending) closed(slot);
+}
+
 void Worker::closed(std::uint32_t slot) {
     Client& client = clients_[slot];
+    if (client.secure) tls_[slot].stream.close();
     if (client.fd >= 0) {
         if (client.linger_off) {
             const linger off{.l_onoff = 1, .l_linger = 0};

@@ -44,6 +44,12 @@ void Worker::hard_write_more(std::uint32_t slot, bool shut_down) {
         const auto piece = static_cast<std::size_t>(options_.slow_rate * kSlowIntervalS);
         count = std::clamp<std::size_t>(piece, 1, left);
     }
+    if (client.secure) {
+        tls_write(slot, std::string_view(hard.text).substr(hard.written, count));
+        hard.written += count;
+        if (shut_down) tls_end(slot, true);
+        return hard_wait(slot, count);
+    }
     if (shut_down) ring_->reserve(2);
     io_uring_sqe* sqe = request();
     io_uring_prep_send(sqe, client.fd, hard.text.data() + hard.written, count, MSG_NOSIGNAL | MSG_WAITALL);
@@ -58,7 +64,12 @@ void Worker::hard_write_more(std::uint32_t slot, bool shut_down) {
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
         sqe->user_data = tag(op_send, slot);
     }
-    if (hard.written == hard.text.size()) return wake_at(slot, now_ns_ + timeout_ns());
+    hard_wait(slot, count);
+}
+
+// For the reply, or for the time to write on: a slow client's `count` octets take theirs.
+void Worker::hard_wait(std::uint32_t slot, std::size_t count) {
+    if (hard_[slot].written == hard_[slot].text.size()) return wake_at(slot, now_ns_ + timeout_ns());
     wake_at(slot, now_ns_ + static_cast<std::int64_t>(static_cast<double>(count) / options_.slow_rate * 1e9));
 }
 

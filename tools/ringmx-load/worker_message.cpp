@@ -195,6 +195,7 @@ void Worker::append_ack(std::uint32_t slot, const Reply& reply) {
 void Worker::write(std::uint32_t slot, std::string_view octets) {
     const Client& client = clients_[slot];
     if (is_hard(client)) return hard_write(slot, octets);
+    if (client.secure) return tls_write(slot, octets);
     io_uring_sqe* sqe = request();
     io_uring_prep_send(sqe, client.fd, octets.data(), octets.size(), MSG_NOSIGNAL | MSG_WAITALL);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
@@ -208,9 +209,11 @@ void Worker::write_mail(std::uint32_t slot) {
     if (plan_.unique) tails_[slot] = make_tail(shared_.run_id, unique_number_++);
     if (is_hard(client)) return hard_write_mail(slot);
     if (!plan_.unique) return write(slot, mail.wire);
+    const std::size_t tail_octets = kTailOctets + (plan_.bdat ? 0 : kEndOfData.size());
+    if (client.secure) return tls_write(slot, mail.wire, {tails_[slot].data(), tail_octets});
     iovec* const pieces = &pieces_[2 * std::size_t{slot}];
     pieces[0] = {const_cast<char*>(mail.wire.data()), mail.wire.size()};
-    pieces[1] = {tails_[slot].data(), kTailOctets + (plan_.bdat ? 0 : kEndOfData.size())};
+    pieces[1] = {tails_[slot].data(), tail_octets};
     headers_[slot] = msghdr{};
     headers_[slot].msg_iov = pieces;
     headers_[slot].msg_iovlen = 2;

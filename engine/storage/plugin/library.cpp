@@ -5,8 +5,11 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <cstdlib>
+#include <vector>
 
 #include <dlfcn.h>
+#include <link.h>
 #include <unistd.h>
 
 #include "storage/plugin/crash_guard.hpp"
@@ -34,6 +37,28 @@ std::string load_error(const std::string& path) {
     std::string text = said == nullptr ? "unknown error" : said;
     if (text.starts_with(path + ": ")) text.erase(0, path.size() + 2);
     return text;
+}
+
+std::string folder_of(std::string path) {
+    return path.erase(std::min(path.rfind('/'), path.size()));
+}
+
+std::string program_folder() {
+    std::array<char, PATH_MAX> program{};
+    const ssize_t length = readlink("/proc/self/exe", program.data(), program.size());
+    return folder_of({program.data(), length > 0 ? static_cast<std::size_t>(length) : 0});
+}
+
+// The folder of the shared library that this code is in; empty: it is in the program itself.
+std::string library_folder() {
+    Dl_info info{};
+    link_map* object = nullptr;
+    if (dladdr1(reinterpret_cast<const void*>(&library_folder), &info, reinterpret_cast<void**>(&object),
+                RTLD_DL_LINKMAP) == 0 ||
+        object == nullptr || object->l_name[0] == '\0')
+        return {};
+    std::array<char, PATH_MAX> path{};
+    return realpath(object->l_name, path.data()) == nullptr ? std::string{} : folder_of(path.data());
 }
 
 }  // namespace
@@ -79,11 +104,14 @@ Status check(const ringmx_backend* backend, const std::string& where) {
 }
 
 std::string shipped_path(std::string_view name) {
-    std::array<char, PATH_MAX> program{};
-    const ssize_t length = readlink("/proc/self/exe", program.data(), program.size());
-    std::string folder(program.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
-    folder.erase(std::min(folder.rfind('/'), folder.size()));
-    return folder + "/../lib/ringmx/ringmx-" + std::string(name) + ".so";
+    const std::string file = "/ringmx/ringmx-" + std::string(name) + ".so";
+    const std::string program = program_folder();
+    std::vector<std::string> folders{program + "/../lib", program + "/../" RINGMX_LIBDIR};
+    if (const std::string own = library_folder(); !own.empty()) folders.insert(folders.begin(), own);
+    for (const std::string& folder : folders) {
+        if (access((folder + file).c_str(), F_OK) == 0) return folder + file;
+    }
+    return folders.front() + file;
 }
 
 }  // namespace ringmx::storage::plugin

@@ -19,8 +19,8 @@ Result<const ringmx_backend*> load(const std::string& path);
 // loaded.
 Status check(const ringmx_backend* backend, const std::string& where);
 
-// Where the backend `name` that comes with ringmx is: ../lib/ringmx/ringmx-NAME.so, seen from the folder of
-// the running program.
+// Where the backend `name` that comes with ringmx is: ringmx/ringmx-NAME.so in the folder of libringmx.so, if
+// this code is in that; else in ../lib or ../LIBDIR, seen from the folder of the running program.
 std::string shipped_path(std::string_view name);
 
 }  // namespace ringmx::storage::plugin

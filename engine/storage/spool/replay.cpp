@@ -196,8 +196,9 @@ void Replay::commit(const FrameHeader& header, const Chain& chain, SegmentSummar
         return;
     }
     result_.bytes += total;
-    for (SegmentSummary& segment : result_.segments) {
-        if (segment.sequence >= chain.first_segment) ++segment.live;
+    for (auto at = result_.segments.rbegin();  // ascending, and this one is the last
+         at != result_.segments.rend() && at->sequence >= chain.first_segment; ++at) {
+        ++at->live;
     }
     if (chain.first_segment != summary.sequence) {
         summary.spans.push_back({header.offset, chain.first_segment});

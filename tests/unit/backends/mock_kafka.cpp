@@ -2,6 +2,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 namespace ringmx::testing {
 namespace {
@@ -124,6 +125,11 @@ void MockConsumer::run() {
 std::vector<ReadRecord> MockConsumer::records() const {
     const std::lock_guard lock(mutex_);
     return records_;
+}
+
+std::vector<ReadRecord> MockConsumer::take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(records_, {});
 }
 
 std::map<std::string, std::string> MockConsumer::messages() const {

@@ -53,6 +53,8 @@ class MockConsumer {
 
     // What has been read so far, in the order of each partition.
     std::vector<ReadRecord> records() const;
+    // The same, of what was read since the last call, which is then forgotten.
+    std::vector<ReadRecord> take();
     // Messages put together from complete units, by Ringmx-Unit; one that comes twice is joined again.
     std::map<std::string, std::string> messages() const;
 

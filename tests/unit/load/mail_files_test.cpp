@@ -1,6 +1,11 @@
 // Real mails: line ends, and cutting an mbox.
 #include "mail_files.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include <gtest/gtest.h>
 
 namespace ringmx::load {
@@ -25,6 +30,32 @@ TEST(MailFiles, MboxIsCutAtItsFromLines) {
 TEST(MailFiles, WhatIsNoMboxHasNoMail) {
     EXPECT_TRUE(split_mbox("Subject: x\n\nbody\n").empty());
     EXPECT_TRUE(split_mbox("").empty());
+}
+
+TEST(MailFiles, OfAMaildirOnlyItsMailsCount) {
+    char path[] = "/tmp/ringmx-load-mails-XXXXXX";
+    ASSERT_NE(mkdtemp(path), nullptr);
+    const std::filesystem::path root(path);
+    const std::filesystem::path maildir = root / "Maildir";
+    const auto put = [&](const std::filesystem::path& file, const char* text) {
+        std::filesystem::create_directories(file.parent_path());
+        std::ofstream(file) << text;
+    };
+    put(maildir / "cur/1:2,S", "a\n");
+    put(maildir / "new/2", "b\n");
+    put(maildir / "tmp/3", "unfinished\n");
+    put(maildir / "dovecot.index.log", "no mail\n");
+    put(maildir / ".Sent/cur/4", "c\n");
+    put(maildir / ".Sent/new/5", "d\n");
+    put(maildir / ".Sent/dovecot-uidlist", "no mail\n");
+    put(maildir / ".cache/6", "no mail\n");
+    put(root / "plain/tmp/7.eml", "e\n");  // no Maildir: a folder is a folder
+    put(root / "plain/.hidden", "no mail\n");
+    auto mails = read_mails(path);
+    std::filesystem::remove_all(root);
+    ASSERT_TRUE(mails.ok());
+    std::sort(mails->begin(), mails->end());
+    EXPECT_EQ(*mails, (std::vector<std::string>{"a\r\n", "b\r\n", "c\r\n", "d\r\n", "e\r\n"}));
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ TEST(Probe, KeywordsOfEhlo) {
     EXPECT_FALSE(parse_ehlo("250-x\r\n250 PIPELININGS\r\n").pipelining);
     EXPECT_FALSE(parse_ehlo("250 x\r\n").pipelining);
     EXPECT_FALSE(parse_ehlo("").pipelining);
+    EXPECT_TRUE(parse_ehlo("250-x\r\n250 starttls\r\n").starttls);
+    EXPECT_FALSE(parse_ehlo("250-STARTTLS\r\n250 SIZE\r\n").starttls);
 }
 
 }  // namespace

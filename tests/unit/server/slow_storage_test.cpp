@@ -79,8 +79,10 @@ TEST_F(SlowStorageTest, NoVerdictInTimeIs451AndTheSessionGoesOn) {
     one.send("Subject: slow\r\n\r\ntext\r\n.\r\n");
     EXPECT_EQ(one.reply(), 451);
     EXPECT_EQ(counters_.verdicts_overdue.get(), 1u);
+    ASSERT_TRUE(comes_to([&] { return counters_.storage_oldest_ms.get() >= 1000; })) << "it still waits";
     hold_ = false;
     ASSERT_TRUE(comes_to([&] { return counters_.messages_stored_late.get() == 1; }));
+    ASSERT_TRUE(comes_to([&] { return counters_.storage_oldest_ms.get() == 0; }));
     EXPECT_EQ(counters_.messages_stored.get(), 0u);
     ASSERT_TRUE(one.begin_message());
     one.send("Subject: again\r\n\r\ntext\r\n.\r\n");
