@@ -12,7 +12,7 @@ import sys
 from .common import ROOT
 from .peers.scripted import NODE_PACKAGE, NPM_PACKAGES, node
 
-PROGRAMS = ("ringmx", "ringmxctl", "ringmx-load", "bench_plugin_discard")
+PROGRAMS = ("ringmx", "ringmxctl", "ringmx-load", "ringmx-epoll-twin", "bench_plugin_discard")
 DEBIAN = {"postfix": "postfix", "smtp-sink": "postfix", "aiosmtpd": "python3-aiosmtpd", "exim": "util-linux",
           "opensmtpd": "util-linux"}
 UNPACKED = {"exim": "exim4-daemon-light", "opensmtpd": "opensmtpd"}

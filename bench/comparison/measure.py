@@ -14,7 +14,6 @@ from .peers.base import Place
 from .running import Running
 
 SETTLE_S = 0.25       # after the load, before the clock is read: log lines and other put-off work counts too
-OVERLOAD = 0.05       # a server that leaves more of an offered rate unanswered is beyond its limit
 
 
 def say(text):
@@ -126,7 +125,7 @@ class Measuring:
                     "latency_us": {key: round(latency[key], 1) for key in ("p50", "p90", "p99", "p999")}})
                 say(f"  {server.title:26} {rate:7} messages/s offered: 250 after {latency['p50'] / 1e3:.2f} ms (p50), "
                     f"{latency['p99'] / 1e3:.2f} ms (p99)")
-                if unanswered > OVERLOAD * counts["attempted"]:
+                if figures["messages_per_second"] < plans.KEEPS_UP * rate:
                     break
             if not running.alive():
                 raise Failed(f"{server.title} ended during the load:\n{running.output()}")

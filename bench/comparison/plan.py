@@ -8,7 +8,8 @@ MESSAGES = {KIB: 20000, 10 * KIB: 20000, 100 * KIB: 4000, MIB: 400}   # of the f
 MESSAGES_MIN = 100
 RATE_LOAD = "rate"                     # the open loop, on the command line beside the names of LOADS
 RATE_LENGTH = KIB
-SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0)   # of what a server took in the closed loop
+SHARES = (0.1, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)   # of what a server took in the closed loop
+KEEPS_UP = 0.95                        # a server that answers less of an offered rate is not offered a higher one
 
 
 @dataclasses.dataclass

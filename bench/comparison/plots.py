@@ -169,7 +169,7 @@ def latency_plot(results, servers):
     page = Page(WIDTH, top + height + 62 + legend_height(names) + 12, "Latency against offered rate")
     page.text(16, 26, "Latency against offered rate, 1 KiB, pipelined where offered", "title")
     page.text(16, 44, "From when a message was due to its 250 (open loop): a server that falls behind shows it. "
-              "Each line ends at what the server takes.", "small")
+              "Each line ends where it does.", "small")
     panels = (("p50", "median", 60, 420), ("p99", "99th percentile", 486, WIDTH - 14))
     lines = {key: curves(samples, servers, key) for key, *_ in panels}
     rates = [rate for line in lines["p50"].values() for rate, _ in line]
