@@ -179,7 +179,8 @@ void Connection::handshake_done() {
     const bool began_with_tls = !session_.wants_handshake();
     session_.on_tls();
     // What the client said before it said in clear.
-    keep_client_name({});
+    name_length_ = 0;
+    long_name_.reset();
     extended_ = false;
     touch();
     if (began_with_tls) session_.start();
