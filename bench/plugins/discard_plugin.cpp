@@ -1,4 +1,5 @@
-// A storage plugin that keeps nothing and answers at once: what is left is what the plugin interface itself costs.
+// A storage plugin that keeps nothing and answers at once: what is left is what the plugin interface itself
+// costs.
 #include <span>
 
 #include "ringmx/backend.hpp"

@@ -56,8 +56,8 @@ TEST(ReplyWriter, ExtensionLinesStayWithinTheirRoomAndTheLineLimit) {
     options.message_octets_max = UINT64_MAX;
     options.recipients_max = options.messages_max = UINT32_MAX;
     std::string room(hello_octets_max(options), '\0');
-    room.resize(
-        write_extensions({reinterpret_cast<std::byte*>(room.data()), room.size()}, options, greeting, TlsUse::offered));
+    room.resize(write_extensions({reinterpret_cast<std::byte*>(room.data()), room.size()}, options, greeting,
+                                 TlsUse::offered));
     std::size_t begin = 0;
     while (begin < room.size()) {
         const std::size_t end = room.find("\r\n", begin);
