@@ -58,7 +58,7 @@ class Running:
             raise
 
     def _enter(self, cpu):
-        os.sched_setaffinity(0, {cpu})
+        os.sched_setaffinity(0, {cpu} if isinstance(cpu, int) else cpu)
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if self.cgroup:
             self.cgroup.join()

@@ -35,12 +35,12 @@ ssize_t send(std::uint32_t slot, Bytes octets) {
 }  // namespace
 
 Connection::Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
-                       const smtp::SessionOptions& options, smtp::BareNewline bare_newline)
+                       const smtp::SessionOptions& options, smtp::BareNewline bare_newline, smtp::TlsUse tls)
     : core_(core),
       slot_(slot),
       generation_(generation),
       peer_(peer),
-      session_(options, *this, bare_newline) {}
+      session_(options, *this, bare_newline, tls) {}
 
 Connection::~Connection() {
     RMX_ASSERT(message_ == nullptr);

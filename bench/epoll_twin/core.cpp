@@ -275,7 +275,8 @@ void Core::open_connection(int fd, const PeerAddress& peer) {
         return;
     }
     options_.counters.connections_accepted.add(1);
-    connections_->open(*this, slot, peer, options_.session, bare_newline_for(peer)).begin();
+    connections_->open(*this, slot, peer, options_.session, bare_newline_for(peer), tls_use_for(peer))
+        .begin();
 }
 
 // --- the rest of a turn

@@ -58,6 +58,8 @@ int main(int argc, char** argv) {
 
     const auto config = configuration(path, listen);
     if (!config) return fail(config.error().message);
+    if (!config->tls.certificates.empty() || !config->server.listen_tls.empty())
+        return fail("the twin has no TLS: take [tls] and server.listen_tls out of the configuration");
     auto engine = server::Engine::start(*config);
     if (!engine) return fail(engine.error().message);
     for (const std::string& address : (*engine)->listening())

@@ -39,7 +39,7 @@ def run_of(document):
 def dump(run, context):
     """The document that keeps a run: what it was taken on and when, and a line for each benchmark."""
     rows = (f'    {{"name": {quoted(name)}, "ns": [{", ".join(f"{ns:.5g}" for ns in times)}]}}'
-            for name, times in run.items())
+            for name, times in sorted(run.items()))
     facts = (f"    {quoted(key)}: {quoted(str(value))}" for key, value in context.items())
     return ('{\n  "context": {\n' + ",\n".join(facts) + '\n  },\n  "benchmarks": [\n' + ",\n".join(rows) + "\n  ]\n}\n")
 
@@ -72,9 +72,9 @@ class Change:
 
 
 def compare(base, now, threshold):
-    """A Change for each benchmark that both runs have, in the order of `now`."""
+    """A Change for each benchmark that both runs have, by name."""
     changes = []
-    for name, times in now.items():
+    for name, times in sorted(now.items()):
         if name not in base:
             continue
         before = base[name]

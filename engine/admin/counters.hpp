@@ -79,6 +79,21 @@ struct alignas(kCounterAlignment) CoreCounters {
     Counter storage_batches;
     Counter storage_io_errors;
     Counter storage_bytes_free;
+    // TLS
+    Counter tls_handshakes_full;
+    Counter tls_handshakes_resumed;
+    Counter tls_failed_not_tls;
+    Counter tls_failed_version;
+    Counter tls_failed_no_shared_cipher;
+    Counter tls_failed_alert;
+    Counter tls_failed_timed_out;
+    Counter tls_failed_lost;
+    Counter tls_failed_other;
+    Counter tls_broken;
+    Counter tls_unavailable;
+    // Of the process: the first core's, written by the thread that watches the certificates.
+    Counter tls_reloads;
+    Counter tls_reloads_refused;
     // log
     Counter log_records_dropped;
 };

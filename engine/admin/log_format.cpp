@@ -1,5 +1,7 @@
 #include "admin/log_format.hpp"
 
+#include <algorithm>
+
 #include "message/envelope.hpp"
 
 namespace ringmx::admin {
@@ -50,6 +52,13 @@ void write_envelope(JsonWriter& json, Bytes envelope) {
         json.boolean("esmtp", (bits & envelope_flags::esmtp) != 0);
         if ((bits & envelope_flags::smtputf8) != 0) json.boolean("smtputf8", true);
         if ((bits & envelope_flags::tls) != 0) json.boolean("tls", true);
+        if ((bits & envelope_flags::requiretls) != 0) json.boolean("requiretls", true);
+    }
+    if (const auto tls = find_envelope_field(envelope, EnvelopeField::tls)) {
+        const std::string_view text = as_text(*tls);
+        const std::size_t blank = std::min(text.find(' '), text.size());
+        json.text("tls_version", text.substr(0, blank));
+        json.text("tls_cipher", text.substr(std::min(blank + 1, text.size())));
     }
     if (const auto path = find_envelope_field(envelope, EnvelopeField::reverse_path))
         json.text("from", as_text(*path));

@@ -34,6 +34,23 @@ constexpr std::uint32_t linger_octets_max = 1u
                                             << 20;  // read and dropped behind a last reply before the close
 constexpr std::uint32_t parts_in_flight_max = 4;    // streamed body chunks of one message not yet given back
 
+// --- TLS
+// -----------------------------------------------------------------------------------------------------------
+// Plaintext of one record of ours: OpenSSL takes a buffer of this size for each write, and replies are short.
+constexpr std::size_t tls_record_sent_octets_max = 4096;
+// What a handshake may have to say before the client takes it; a chain is the most of it.
+constexpr std::size_t tls_kept_octets_max = 128u << 10;
+constexpr std::size_t tls_record_octets_max = 16384 + 512;  // RFC 8446 §5.2, RFC 5246 §6.2.3, with its header
+constexpr std::size_t tls_plaintext_room_octets = 16384;    // a record's plaintext; per core
+constexpr std::uint32_t tls_handshake_steps_max = 8;        // a core's per turn, of about 0.2 ms each
+// In the middle of its handshake a connection takes 43 KiB, afterwards 14 (docs/benchmarks.md): a quarter of
+// a core's connections may be there at a time, the others wait before their first step. So many for each are
+// enough for all.
+constexpr std::uint32_t tls_handshakes_share = 4;
+constexpr std::uint32_t tls_handshakes_min = 16;
+constexpr std::size_t tls_connection_bytes = 24u << 10;
+constexpr std::size_t tls_chain_octets_max = 64u << 10;  // PEM
+
 // --- protocol (RFC 5321 §4.5.3.1 gives the least; these are what we take)
 // ------------------------------------------
 constexpr std::size_t domain_octets_min = 255;

@@ -79,6 +79,23 @@ void check_delivery(const Config& config, std::vector<Finding>& findings) {
     }
 }
 
+void check_tls(const Config& config, std::vector<Finding>& findings) {
+    if (!config.tls.certificates.empty()) return;
+    if (!config.server.listen_tls.empty()) {
+        findings.push_back({"server.listen_tls", "needs a certificate: give tls.certificates"});
+    }
+    if (!config.tls.required.empty()) {
+        findings.push_back({"tls.required", "needs a certificate: give tls.certificates"});
+    }
+}
+
+void check_listeners(const ServerConfig& config, std::vector<Finding>& findings) {
+    for (const std::string& address : config.listen_tls) {
+        if (std::find(config.listen.begin(), config.listen.end(), address) != config.listen.end())
+            findings.push_back({"server.listen_tls", quote(address) + " stands in server.listen, too"});
+    }
+}
+
 }  // namespace
 
 std::vector<Finding> cross_check(const Config& config) {
@@ -88,6 +105,8 @@ std::vector<Finding> cross_check(const Config& config) {
     check_maildir(config.storage, findings);
     check_plugin(config.storage, findings);
     check_delivery(config, findings);
+    check_tls(config, findings);
+    check_listeners(config.server, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",

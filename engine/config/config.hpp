@@ -29,11 +29,15 @@ enum class StorageDeliver : std::uint8_t { none, plugin, lmtp, http, jetstream, 
 enum class StorageFallback : std::uint8_t { none, spool };
 enum class StorageHost : std::uint8_t { automatic, core, worker };
 enum class DurabilityLevel : std::uint8_t { none, process, machine, replicated };
+enum class TlsProfile : std::uint8_t { intermediate, modern };
+enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
+enum class ClientCertificates : std::uint8_t { none, request };
 enum class LogTransactions : std::uint8_t { all, errors, none };
 
 struct ServerConfig {
     std::string hostname;                                  // default: the machine's name
     std::vector<std::string> listen = {"127.0.0.1:2525"};  // "ADDRESS:PORT", "[IPv6]:PORT"
+    std::vector<std::string> listen_tls;                   // the same; TLS from the first octet on
     std::uint32_t cores = 0;                               // 0: "all"
     bool pin = true;                                       // pin each core's thread
     std::uint64_t memory_bytes = std::uint64_t{1} << 30;   // the budget of server.memory
@@ -64,11 +68,30 @@ struct SmtpConfig {
     std::vector<BareNewlineException> bare_newline_exceptions;
 };
 
+struct CertificateFiles {
+    std::string chain;               // PEM: the server's own certificate first, then its issuers in order
+    std::string key;                 // PEM
+    std::vector<std::string> names;  // empty: those that it is issued for
+};
+
+struct TlsConfig {
+    std::vector<CertificateFiles> certificates;  // empty: no TLS
+    std::vector<Network> required;               // clients that get nowhere without STARTTLS
+    TlsProfile profile = TlsProfile::intermediate;
+    TlsVersion version_min = TlsVersion::tls_1_2;
+    std::uint32_t tickets = 1;
+    std::uint32_t ticket_lifetime_s = 12 * 3600;
+    ClientCertificates client_certificates = ClientCertificates::none;
+    bool requiretls = true;
+    std::uint32_t check_interval_s = 60;  // how often the files are looked at
+};
+
 struct TimeoutConfig {  // seconds; defaults are those of RFC 5321 §4.5.3.2
     std::uint32_t command_s = 300;
     std::uint32_t data_block_s = 180;
-    std::uint32_t end_of_data_s = 300;  // how long storage may take before 451
-    std::uint32_t send_s = 300;         // a client that does not read its replies
+    std::uint32_t end_of_data_s = 300;   // how long storage may take before 451
+    std::uint32_t send_s = 300;          // a client that does not read its replies
+    std::uint32_t tls_handshake_s = 30;  // from the connection, or from STARTTLS, to the end of the handshake
 };
 
 struct SpoolConfig {
@@ -133,6 +156,7 @@ struct Config {
     ServerConfig server;
     AcceptConfig accept;
     SmtpConfig smtp;
+    TlsConfig tls;
     TimeoutConfig timeouts;
     StorageConfig storage;
     LogConfig log;

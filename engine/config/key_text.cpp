@@ -30,6 +30,11 @@ std::string basic_string(std::string_view text) {
     return out + '"';
 }
 
+std::string network_text(const Network& network) {
+    std::array<char, 48> buffer;
+    return std::string(network.base.format(buffer)) + "/" + std::to_string(network.prefix_bits);
+}
+
 std::string number_text(const Key& key, std::uint64_t number) {
     switch (key.type) {
         case KeyType::size:
@@ -78,13 +83,26 @@ struct ValueText {
     std::string operator()(const std::vector<BareNewlineException>* list) const {
         std::string text = "[";
         for (const BareNewlineException& exception : *list) {
-            std::array<char, 48> buffer;
-            const std::string network = std::string(exception.network.base.format(buffer)) + "/" +
-                                        std::to_string(exception.network.prefix_bits);
             text += text.size() > 1 ? ", " : "";
-            text += "{ network = " + quote(network) +
+            text += "{ network = " + quote(network_text(exception.network)) +
                     ", mode = " + quote(bare_newline_modes()[static_cast<std::size_t>(exception.mode)]) +
                     " }";
+        }
+        return text + "]";
+    }
+    std::string operator()(const std::vector<Network>* list) const {
+        std::string text = "[";
+        for (const Network& network : *list)
+            text += (text.size() > 1 ? ", " : "") + quote(network_text(network));
+        return text + "]";
+    }
+    std::string operator()(const std::vector<CertificateFiles>* list) const {
+        std::string text = "[";
+        for (const CertificateFiles& files : *list) {
+            text += text.size() > 1 ? ", " : "";
+            text += "{ chain = " + basic_string(files.chain) + ", key = " + basic_string(files.key);
+            if (!files.names.empty()) text += ", names = " + (*this)(&files.names);
+            text += " }";
         }
         return text + "]";
     }
@@ -126,6 +144,9 @@ std::string_view type_name(KeyType type) {
             return "array of address:port";
         case KeyType::domains:
             return "array of domains";
+        case KeyType::networks:
+            return "array of networks";
+        case KeyType::certificates:
         case KeyType::exceptions:
             return "array of tables";
         case KeyType::options:
@@ -158,9 +179,13 @@ std::string limits_text(const Key& key) {
         case KeyType::hostname:
             return "at most 255 octets";
         case KeyType::endpoints:
-            return "at least one; ports 1 to 65535";
+            return key.least == 0 ? "ports 1 to 65535" : "at least one; ports 1 to 65535";
         case KeyType::domains:
             return "each at most 255 octets";
+        case KeyType::networks:
+            return "in CIDR notation";
+        case KeyType::certificates:
+            return "`chain` and `key`: PEM files; `names`, which may be absent";
         case KeyType::exceptions:
             return "`network` in CIDR notation, `mode` as in `bare_newline`";
         case KeyType::options:
@@ -193,6 +218,10 @@ std::string describe_allowed(const Key& key) {
             return "an array of addresses with port, such as [\"0.0.0.0:25\", \"[::]:25\"]";
         case KeyType::domains:
             return "an array of domain names, such as [\"example.com\"]";
+        case KeyType::networks:
+            return "an array of networks, such as [\"192.0.2.0/24\", \"2001:db8::/32\"]";
+        case KeyType::certificates:
+            return "an array of tables, such as [{ chain = \"mx1.pem\", key = \"mx1.key\" }]";
         case KeyType::exceptions:
             return "an array of tables, such as [{ network = \"192.0.2.0/24\", mode = \"accept\" }]";
         case KeyType::options:

@@ -15,17 +15,19 @@
 namespace ringmx::config {
 
 enum class KeyType : std::uint8_t {
-    hostname,    // a domain name
-    path,        // a file or folder; a relative one is relative to the configuration file's folder
-    boolean,     // true or false
-    count,       // a whole number, or the key's `word`, which stands for 0
-    size,        // octets: a whole number or "64KiB"
-    duration,    // seconds: a whole number or "5m"
-    choice,      // one of `choices`
-    endpoints,   // an array of "ADDRESS:PORT"
-    domains,     // an array of domain names
-    exceptions,  // an array of { network = "...", mode = "..." }
-    options,     // a table that somebody else understands: strings, numbers, booleans and arrays of them
+    hostname,      // a domain name
+    path,          // a file or folder; a relative one is relative to the configuration file's folder
+    boolean,       // true or false
+    count,         // a whole number, or the key's `word`, which stands for 0
+    size,          // octets: a whole number or "64KiB"
+    duration,      // seconds: a whole number or "5m"
+    choice,        // one of `choices`
+    endpoints,     // an array of "ADDRESS:PORT"; `least` of them
+    domains,       // an array of domain names
+    networks,      // an array of networks in CIDR notation
+    certificates,  // an array of { chain = "...", key = "...", names = ["..."] }
+    exceptions,    // an array of { network = "...", mode = "..." }
+    options,       // a table that somebody else understands: strings, numbers, booleans and arrays of them
 };
 
 // A configuration field of an enumeration, seen as the position of its value in the key's `choices`.
@@ -34,7 +36,8 @@ struct ChoiceField {
 };
 
 using Field = std::variant<std::string*, bool*, std::uint32_t*, std::uint64_t*, ChoiceField,
-                           std::vector<std::string>*, std::vector<BareNewlineException>*, OptionList*>;
+                           std::vector<std::string>*, std::vector<BareNewlineException>*,
+                           std::vector<Network>*, std::vector<CertificateFiles>*, OptionList*>;
 
 struct Key {
     std::string_view name;  // "section.key"

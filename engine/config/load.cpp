@@ -39,6 +39,8 @@ class Loader {
     void unknown(const std::string& key, const toml::node& node, std::uint32_t line);
     void set(const Key& key, const toml::node& node, std::uint32_t line);
     Value value_of(const Key& key, const toml::node& node, std::uint32_t line);
+    Value certificates_of(const Key& key, const toml::array& array);
+    std::string absolute(const std::string& path) const;
     Value exceptions_of(const Key& key, const toml::array& array);
     Value options_of(const Key& key, const toml::table& table);
     void complete();
@@ -148,9 +150,19 @@ void Loader::set(const Key& key, const toml::node& node, std::uint32_t line) {
     }
     if (key.type == KeyType::path) {
         auto& path = *std::get<std::string*>(key.field(config_));
-        if (!path.empty() && path.front() != '/' && !base_folder_.empty()) path = base_folder_ + "/" + path;
+        path = absolute(path);
+    }
+    if (key.type == KeyType::certificates) {
+        for (CertificateFiles& files : *std::get<std::vector<CertificateFiles>*>(key.field(config_))) {
+            files.chain = absolute(files.chain);
+            files.key = absolute(files.key);
+        }
     }
     if (key.name == "storage.durability") config_.storage.durability_set = true;
+}
+
+std::string Loader::absolute(const std::string& path) const {
+    return path.empty() || path.front() == '/' || base_folder_.empty() ? path : base_folder_ + "/" + path;
 }
 
 Value Loader::value_of(const Key& key, const toml::node& node, std::uint32_t line) {
@@ -161,6 +173,7 @@ Value Loader::value_of(const Key& key, const toml::node& node, std::uint32_t lin
     const toml::array* array = node.as_array();
     if (array == nullptr) return std::monostate{};
     if (key.type == KeyType::exceptions && !array->empty()) return exceptions_of(key, *array);
+    if (key.type == KeyType::certificates && !array->empty()) return certificates_of(key, *array);
     std::vector<std::string> list;
     for (const toml::node& element : *array) {
         auto text = element.value_exact<std::string>();
@@ -193,6 +206,37 @@ Value Loader::exceptions_of(const Key& key, const toml::array& array) {
             (field.str() == "network" ? exception.network : exception.mode) = std::move(*text);
         }
         list.push_back(std::move(exception));
+    }
+    return list;
+}
+
+Value Loader::certificates_of(const Key& key, const toml::array& array) {
+    CertificateTexts list;
+    for (const toml::node& element : array) {
+        const toml::table* table = element.as_table();
+        if (table == nullptr) return std::monostate{};
+        CertificateFiles files;
+        for (auto&& [field, node] : *table) {
+            const auto text = node.value_exact<std::string>();
+            const toml::array* names = field.str() == "names" ? node.as_array() : nullptr;
+            bool good = names != nullptr || (text && (field.str() == "chain" || field.str() == "key"));
+            if (names != nullptr) {
+                for (const toml::node& name : *names) {
+                    const auto one = name.value_exact<std::string>();
+                    good = good && one;
+                    if (one) files.names.push_back(*one);
+                }
+            } else if (good) {
+                (field.str() == "chain" ? files.chain : files.key) = *text;
+            }
+            if (!good) {
+                error(field.source().begin.line, std::string(key.name) + ": " + std::string(field.str()) +
+                                                     " is unknown or of another type; give " +
+                                                     describe_allowed(key));
+                return std::monostate{};
+            }
+        }
+        list.push_back(std::move(files));
     }
     return list;
 }

@@ -33,6 +33,7 @@ struct GivenText {
         return value.empty() ? "an empty array" : "an array of strings";
     }
     std::string operator()(const std::vector<ExceptionText>&) const { return "an array of tables"; }
+    std::string operator()(const CertificateTexts&) const { return "an array of tables"; }
     std::string operator()(const OptionList&) const { return "a table"; }
 };
 
@@ -103,7 +104,7 @@ bool is_accepted_domain(const std::string& text) {
 Problem set_list(const Key& key, const Value& value, Config& config) {
     const auto* list = std::get_if<std::vector<std::string>>(&value);
     if (list == nullptr) return not_allowed(key, given(value));
-    if (key.type == KeyType::endpoints && list->empty()) return not_allowed(key, "an empty array");
+    if (list->size() < key.least) return not_allowed(key, "an empty array");
     for (auto at = list->begin(); at != list->end(); ++at) {
         const bool good =
             key.type == KeyType::endpoints ? parse_endpoint(*at).has_value() : is_accepted_domain(*at);
@@ -134,6 +135,45 @@ Problem set_exceptions(const Key& key, const Value& value, Config& config) {
         exceptions.push_back({*network, static_cast<BareNewlineMode>(mode - modes.begin())});
     }
     *std::get<std::vector<BareNewlineException>*>(key.field(config)) = std::move(exceptions);
+    return std::nullopt;
+}
+
+Problem set_networks(const Key& key, const Value& value, Config& config) {
+    const auto* list = std::get_if<std::vector<std::string>>(&value);
+    if (list == nullptr) return not_allowed(key, given(value));
+    std::vector<Network> networks;
+    for (const std::string& text : *list) {
+        const auto network = Network::parse(text);
+        if (!network) return not_allowed(key, quote(text));
+        networks.push_back(*network);
+    }
+    *std::get<std::vector<Network>*>(key.field(config)) = std::move(networks);
+    return std::nullopt;
+}
+
+// "*.example.com" or a domain name.
+bool is_certificate_name(std::string_view name) {
+    return is_domain_name(name.starts_with("*.") ? name.substr(2) : name);
+}
+
+Problem set_certificates(const Key& key, const Value& value, Config& config) {
+    const auto* strings = std::get_if<std::vector<std::string>>(&value);
+    const auto* list = std::get_if<CertificateTexts>(&value);
+    const bool empty = strings != nullptr && strings->empty();  // [] could be an array of anything
+    if (list == nullptr && !empty) return not_allowed(key, given(value));
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+        const CertificateFiles& files = (*list)[i];
+        for (const std::string& path : {files.chain, files.key}) {
+            if (path.empty() || path.size() > kTextOctetsMax || path.find('\0') != std::string::npos)
+                return "an element has no chain or no key; give " + describe_allowed(key);
+        }
+        for (const std::string& name : files.names) {
+            if (!is_certificate_name(name))
+                return "name " + quote(name) +
+                       " is not a domain name, such as \"mx1.example.com\" or \"*.example.com\"";
+        }
+    }
+    *std::get<std::vector<CertificateFiles>*>(key.field(config)) = empty ? CertificateTexts{} : *list;
     return std::nullopt;
 }
 
@@ -173,6 +213,10 @@ std::optional<std::string> set_value(const Key& key, const Value& value, Config&
         case KeyType::endpoints:
         case KeyType::domains:
             return set_list(key, value, config);
+        case KeyType::networks:
+            return set_networks(key, value, config);
+        case KeyType::certificates:
+            return set_certificates(key, value, config);
         case KeyType::exceptions:
             return set_exceptions(key, value, config);
         case KeyType::options:

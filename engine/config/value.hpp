@@ -17,9 +17,12 @@ struct ExceptionText {
     std::string mode;
 };
 
+// Elements of tls.certificates as they were written; paths are not yet relative to anything.
+using CertificateTexts = std::vector<CertificateFiles>;
+
 // A TOML value as far as keys use them; monostate is any other (a float, a date, a mixed array).
 using Value = std::variant<std::monostate, bool, std::int64_t, std::string, std::vector<std::string>,
-                           std::vector<ExceptionText>, OptionList>;
+                           std::vector<ExceptionText>, CertificateTexts, OptionList>;
 
 // Sets the field of `key`; or returns what is wrong, naming what is allowed: "\"1KB\" is not allowed; give a
 // size ...".

@@ -31,6 +31,8 @@ enum class EnvelopeField : std::uint8_t {
     dead_us = 12,        // i64, microseconds since 1970, when it was given up
     dead_attempts = 13,  // u32, how often it was submitted
     dead_reason = 14,    // why, in words; UTF-8 is not checked
+    // Behind `flags`, if the transaction ran under TLS:
+    tls = 15,  // protocol version, blank, cipher suite: "TLSv1.3 TLS_AES_256_GCM_SHA384"
 };
 
 namespace envelope_flags {
@@ -39,6 +41,7 @@ constexpr std::uint32_t smtputf8 = 2;     // MAIL ... SMTPUTF8 (RFC 6531)
 constexpr std::uint32_t body_8bit = 4;    // BODY=8BITMIME (RFC 6152)
 constexpr std::uint32_t body_binary = 8;  // BODY=BINARYMIME (RFC 3030)
 constexpr std::uint32_t tls = 16;         // the transaction ran under TLS
+constexpr std::uint32_t requiretls = 32;  // MAIL ... REQUIRETLS (RFC 8689): to be sent on under TLS only
 }  // namespace envelope_flags
 
 namespace notify_flags {

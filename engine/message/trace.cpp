@@ -21,6 +21,7 @@ constexpr std::size_t kLineOctets = 78;      // RFC 5322 §2.1.1: SHOULD
 constexpr std::size_t kNameOctetsMax = 255;  // RFC 5321 §4.5.3.1.2; longer names are cut
 // Longer mailboxes are not printed: the line must end before 998 octets (RFC 5322 §2.1.1).
 constexpr std::size_t kMailboxOctetsMax = 700;
+constexpr std::size_t kTlsOctetsMax = 70;
 
 // RFC 3848; RFC 6531 §4.3. After HELO there is no keyword that tells TLS.
 std::string_view protocol_keyword(std::uint32_t flags) {
@@ -49,6 +50,13 @@ constexpr OctetSet kPathOctets = [] {
     OctetSet set{};
     for (std::size_t c = ' '; c <= '~'; ++c)
         set[c] = true;
+    return set;
+}();
+
+// In a comment: the same, and blanks.
+constexpr OctetSet kCommentOctets = [] {
+    OctetSet set = kNameOctets;
+    set[' '] = true;
     return set;
 }();
 
@@ -119,6 +127,13 @@ void write_by_with_id(HeaderWriter& out, const TraceFacts& facts) {
     out.word(facts.hostname.substr(0, kNameOctetsMax));
     out.word("with");
     out.word(protocol_keyword(facts.flags));
+    if (!facts.tls.empty()) {
+        const std::string_view text = facts.tls.substr(0, kTlsOctetsMax);
+        out.begin_word(text.size() + 2);
+        out.put("(");
+        out.put_foreign(text, kCommentOctets);
+        out.put(")");
+    }
     const MessageId::Text id = facts.id.text();
     out.begin_word(3 + id.size() + 1);  // "id", the id and the semicolon that may follow
     out.put("id ");

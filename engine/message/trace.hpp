@@ -18,6 +18,7 @@ struct TraceFacts {
     std::string_view recipient;  // printed as "for <...>" when there is exactly one; else empty
     MessageId id;
     std::uint32_t flags = 0;  // envelope_flags
+    std::string_view tls;     // version and cipher suite, of the envelope's field; printed as a comment
     std::string_view date;    // of DateCache
 };
 

@@ -27,6 +27,13 @@ struct ClientFacts {
     std::string_view name;  // EHLO/HELO argument; empty before
     bool extended = false;  // EHLO
     bool tls = false;
+    // Under TLS: "TLSv1.3", "TLS_AES_256_GCM_SHA384".
+    std::string_view tls_version{};
+    std::string_view tls_cipher{};
+    // Of a client that was asked for its certificate (tls.client_certificates) and has one: the SHA-256 of
+    // its DER, 32 octets, and its subject (RFC 2253). It has the key; nobody has vouched for the names.
+    std::string_view tls_client_sha256{};
+    std::string_view tls_client_subject{};
 };
 
 struct MailFacts {

@@ -25,6 +25,8 @@ class Acceptor {
     PeerAddress completed(std::uint32_t index, std::int32_t result, std::int64_t now_ns);
     // No more accepts; cancels the armed ones, whose completions still come.
     void stop();
+    // Which of the listeners an accept is of: its place in the list.
+    std::size_t listener_of(std::uint32_t index) const { return index % listeners_.size(); }
     std::uint32_t armed() const { return armed_; }
     bool paused(std::int64_t now_ns) const { return now_ns < paused_until_ns_; }
 

@@ -4,8 +4,8 @@
 // mail is held only while there is something in it.
 //
 // All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what
-// the protocol asks of its host) in connection_session.cpp, input held back and deadlines between the two in
-// connection_input.cpp.
+// the protocol asks of its host) in connection_session.cpp, TLS, which stands between the two if the
+// connection has it, in connection_tls.cpp, and input held back and deadlines in connection_input.cpp.
 //
 // Phases, in order; some are skipped:
 //   open       receives and replies
@@ -15,6 +15,7 @@
 //   closing    nothing is due; the close is under way; after it the slot is free
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@
 #include "base/peer.hpp"
 #include "message/message.hpp"
 #include "policy/policy.hpp"
+#include "server/tls_transport.hpp"
 #include "smtp/session.hpp"
 
 namespace ringmx::server {
@@ -34,7 +36,7 @@ class Core;
 class Connection final : public smtp::Handler {
  public:
     Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
-               const smtp::SessionOptions& options, smtp::BareNewline bare_newline);
+               const smtp::SessionOptions& options, smtp::BareNewline bare_newline, smtp::TlsUse tls);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -42,7 +44,8 @@ class Connection final : public smtp::Handler {
     std::uint32_t generation() const { return generation_; }
 
     // --- completions, from the core's loop ---
-    void begin();  // just accepted: banner, first receive
+    void begin();      // just accepted: banner, first receive
+    void begin_tls();  // the same on a listener where TLS comes first
     void on_receive(std::int32_t result, Bytes data, bool armed_still);
     void on_send(std::int32_t result);
     void on_cancelled();
@@ -52,6 +55,7 @@ class Connection final : public smtp::Handler {
     void send_pending();  // one send for all replies of the turn
     void arm_receive();   // if it is wanted
     void go_on();         // room may be had again: a part came back, a chunk was released
+    void shake_hands();   // its turn has come (Core::queue_handshake, Core::await_handshake)
     void on_stored();     // message_ carries storage's outcome
     void on_policy_answer(const policy::Ticket& ticket, const Decision& decision);
     std::int64_t on_timer(std::int64_t now_ns);  // returns the next deadline
@@ -60,6 +64,9 @@ class Connection final : public smtp::Handler {
     void drain();    // finish mail data in progress, 421 for the others
     void abandon();  // the drain's deadline has passed
 
+    bool waits_to_shake_hands() const {
+        return phase_ == Phase::open && tls_ && tls_->queued && tls_->shaking;
+    }
     bool holds(const Message* message) const { return message_ == message; }
 
  private:
@@ -70,6 +77,7 @@ class Connection final : public smtp::Handler {
     // --- connection_input.cpp ---
     void take_input(Bytes data);
     void feed_held();
+    void feed_held_chunks();
     bool join_held();
     void hold(Bytes data);
     void drop_held();
@@ -91,6 +99,34 @@ class Connection final : public smtp::Handler {
     bool wants_receive() const;
     std::size_t bulk_octets();
     void drop_output();
+    // What is on its way to the socket.
+    Chunk*& wire() { return tls_ ? tls_->wire : output_; }
+    bool shaking() const { return tls_ && tls_->shaking; }
+
+    // --- connection_tls.cpp ---
+    static constexpr std::size_t kTlsTextOctets = 72;
+    Decision on_starttls() override;
+    void start_tls();
+    void expect_handshake();
+    bool may_begin_handshake();
+    void leave_handshake();
+    void take_ciphertext(Bytes data);
+    void decrypt(Bytes data);
+    bool takes_input() const;
+    MutableBytes plaintext_room(bool must);
+    bool input_is_over() const;
+    std::size_t ciphertext_octets(std::size_t room) const;
+    void handshake_done();
+    void say_farewell();
+    bool has_output() const;
+    void seal_replies();
+    void drop_wire();
+    void channel_failed(Bytes input);
+    void handshake_failed(tls::Failure failure, std::string_view text, Bytes input);
+    void say_in_clear();
+    void log_tls(std::string_view event, tls::Failure failure, std::string_view text);
+    std::string_view tls_text(std::array<char, kTlsTextOctets>& buffer) const;
+    void add_tls_facts(policy::ClientFacts& facts) const;
 
     // --- connection_session.cpp ---
     MutableBytes reply_room(std::size_t octets) override;
@@ -137,7 +173,9 @@ class Connection final : public smtp::Handler {
     std::int64_t wheel_ns_ = 0;    // for when the wheel has us
     Chunk* held_first_ = nullptr;  // input that the session could not take yet, oldest first
     Chunk* held_last_ = nullptr;
-    Chunk* output_ = nullptr;     // replies: [begin, begin + sending_) are in the kernel's hands
+    Chunk* output_ = nullptr;  // replies; without TLS [begin, begin + sending_) are in the kernel's hands
+    std::unique_ptr<TlsTransport> tls_;       // null: a plain connection
+    std::unique_ptr<TlsTransport> next_tls_;  // once STARTTLS has been answered and its input looked at
     Message* message_ = nullptr;  // the open transaction's; with storage while question_ is `store`
     std::uint32_t slot_;
     std::uint32_t generation_;

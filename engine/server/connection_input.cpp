@@ -27,7 +27,7 @@ void Connection::take_input(Bytes data) {
     const bool wanted = session_.waiting() == smtp::Waiting::input;
     if (held_first_ != nullptr) {
         hold(data);
-        feed_held();
+        feed_held_chunks();
         if (wanted) touch();
         return;
     }
@@ -51,6 +51,7 @@ void Connection::hold(Bytes data) {
                 // Nothing left even in the reserve. What is dropped here must not be missed in a message: the
                 // session ends.
                 core_.counters().memory_refusals.add(1);
+                if (shaking()) return handshake_failed(tls::Failure::memory, {}, {});
                 drop_held();  // perhaps the room for the reply
                 session_.give_up(kOutOfMemory);
                 return;
@@ -67,6 +68,12 @@ void Connection::hold(Bytes data) {
 }
 
 void Connection::feed_held() {
+    if (shaking()) return;  // it is ciphertext, which waits for its turn
+    feed_held_chunks();
+    if (tls_ && tls_->channel->has_plaintext() && takes_input()) decrypt({});
+}
+
+void Connection::feed_held_chunks() {
     while (held_first_ != nullptr && session_.waiting() == smtp::Waiting::input) {
         const std::size_t consumed = session_.feed(held_first_->payload());
         held_first_->begin += static_cast<std::uint32_t>(consumed);
@@ -121,9 +128,9 @@ bool Connection::wants_bulk() const {
 // ----------------------------------------------------------------------------------------------------
 
 // The stage's timeout from now on, unless a send is under way: then the client has to read before anything
-// else counts.
+// else counts. A handshake has one deadline from its beginning.
 void Connection::touch() {
-    if (sending_ == 0) set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
+    if (sending_ == 0 && !shaking()) set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
 }
 
 // The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one
@@ -144,6 +151,12 @@ std::int64_t Connection::on_timer(std::int64_t now_ns) {
 std::int64_t Connection::next_deadline(std::int64_t now_ns) {
     if (phase_ == Phase::ending || phase_ == Phase::closing) return now_ns + kLingerNs;
     if (deadline_ns_ > now_ns) return deadline_ns_;
+    if (phase_ == Phase::open && shaking()) {
+        core_.counters().timeouts.add(1);
+        handshake_failed(tls::Failure::timed_out, {}, {});
+        settle();
+        return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
+    }
     if (phase_ != Phase::open || sending_ != 0) {
         // The client does not read its replies, or lingers too long.
         if (phase_ == Phase::open) core_.counters().timeouts.add(1);

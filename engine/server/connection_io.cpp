@@ -12,17 +12,18 @@
 namespace ringmx::server {
 
 Connection::Connection(Core& core, std::uint32_t slot, std::uint32_t generation, const PeerAddress& peer,
-                       const smtp::SessionOptions& options, smtp::BareNewline bare_newline)
+                       const smtp::SessionOptions& options, smtp::BareNewline bare_newline, smtp::TlsUse tls)
     : core_(core),
       slot_(slot),
       generation_(generation),
       peer_(peer),
-      session_(options, *this, bare_newline) {}
+      session_(options, *this, bare_newline, tls) {}
 
 Connection::~Connection() {
     RMX_ASSERT(operations_ == 0 && message_ == nullptr);
     drop_held();
     drop_output();
+    drop_wire();
 }
 
 void Connection::begin() {
@@ -50,7 +51,7 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     }
     if (result > 0) {
         core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
-        take_input(data);
+        tls_ ? take_ciphertext(data) : take_input(data);
     } else if (result == 0) {
         end_of_input_ = true;
     } else if (result == -ENOBUFS) {
@@ -67,7 +68,7 @@ bool Connection::wants_receive() const {
     if (phase_ != Phase::open || session_.deaf()) return false;
     switch (session_.waiting()) {
         case smtp::Waiting::input:
-            return true;
+            return !shaking() || held_bytes_ <= limits::input_held_bytes_max;
         case smtp::Waiting::decision:
             return held_bytes_ <= limits::input_held_bytes_max && !wants_bulk();
         case smtp::Waiting::room:
@@ -107,7 +108,7 @@ void Connection::arm_receive() {
 std::size_t Connection::bulk_octets() {
     const std::size_t room = body_room().size();
     if (room == 0) return 0;
-    return std::min(room, limits::receive_buffer_large_bytes);
+    return std::min(tls_ ? ciphertext_octets(room) : room, limits::receive_buffer_large_bytes);
 }
 
 void Connection::cancel_receive() {
@@ -132,14 +133,18 @@ void Connection::on_cancelled() {
 void Connection::settle() {
     if (phase_ != Phase::open) return;
     stream_full_chunks();
-    if (end_of_input_ && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
-    if (output_ != nullptr) queue_send();
+    if (next_tls_ && session_.wants_handshake()) start_tls();
+    if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
+    if (input_is_over() && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
+    if (session_.waiting() == smtp::Waiting::closed && tls_) say_farewell();
+    if (has_output()) queue_send();
     if (session_.waiting() == smtp::Waiting::closed) {
         phase_ = Phase::flushing;
         end_questions();
         drop_held();
+        leave_handshake();
         touch();
-        if (output_ == nullptr) finish_flush();
+        if (!has_output()) finish_flush();
         return;
     }
     const bool ahead = held_bytes_ > limits::input_held_bytes_max || wants_bulk();
@@ -156,6 +161,7 @@ void Connection::queue_arm() {
 }
 
 void Connection::go_on() {
+    if (phase_ == Phase::flushing && tls_ && has_output()) queue_send();
     if (phase_ != Phase::open) return;
     if (session_.waiting() == smtp::Waiting::room) {
         session_.resume();
@@ -170,8 +176,13 @@ void Connection::go_on() {
 
 void Connection::send_pending() {
     send_queued_ = false;
-    if (sending_ != 0 || output_ == nullptr || phase_ == Phase::ending || phase_ == Phase::closing) return;
-    const Bytes replies = output_->payload();
+    if (sending_ != 0 || phase_ == Phase::ending || phase_ == Phase::closing) return;
+    if (tls_) {
+        seal_replies();
+        if (phase_ == Phase::flushing && !has_output()) return finish_flush();
+    }
+    if (wire() == nullptr) return;
+    const Bytes replies = wire()->payload();
     io_uring_sqe* sqe = core_.ring().request();
     io_uring_prep_send(sqe, static_cast<int>(slot_), replies.data(), replies.size(),
                        MSG_NOSIGNAL | MSG_WAITALL);
@@ -179,7 +190,7 @@ void Connection::send_pending() {
     sqe->flags |= IOSQE_FIXED_FILE;
     sending_ = static_cast<std::uint32_t>(replies.size());
     ++operations_;
-    set_deadline(core_.now().mono_ns + core_.send_timeout_ns());
+    if (!shaking()) set_deadline(core_.now().mono_ns + core_.send_timeout_ns());
 }
 
 void Connection::on_send(std::int32_t result) {
@@ -190,14 +201,12 @@ void Connection::on_send(std::int32_t result) {
     if (result < 0) return peer_gone();
     core_.counters().bytes_sent.add(static_cast<std::uint64_t>(result));
     if (static_cast<std::uint32_t>(result) < wanted) core_.counters().short_sends.add(1);
-    output_->begin += static_cast<std::uint32_t>(result);
-    if (output_->payload().empty()) {
-        drop_output();
-    } else {
-        queue_send();
-    }
+    wire()->begin += static_cast<std::uint32_t>(result);
+    if (wire()->payload().empty()) drop_wire();
+    if (tls_) seal_replies();
+    if (has_output()) queue_send();
     if (phase_ == Phase::flushing) {
-        if (output_ == nullptr) finish_flush();
+        if (!has_output()) finish_flush();
         return;
     }
     touch();
@@ -239,6 +248,7 @@ void Connection::on_shut_down() {
 void Connection::peer_gone() {
     peer_gone_ = true;
     if (phase_ == Phase::open) {
+        if (shaking()) handshake_failed(tls::Failure::lost, {}, {});
         session_.on_disconnect();
         end_questions();
         core_.counters().connections_lost.add(1);
@@ -249,8 +259,10 @@ void Connection::peer_gone() {
 void Connection::begin_ending() {
     if (phase_ == Phase::ending || phase_ == Phase::closing) return;
     phase_ = Phase::ending;
+    leave_handshake();
     drop_held();
-    if (sending_ == 0) drop_output();
+    if (tls_ || sending_ == 0) drop_output();
+    if (tls_ && sending_ == 0) drop_wire();
     if (operations_ != 0) {
         io_uring_sqe* sqe = core_.ring().request();
         io_uring_prep_cancel_fd(sqe, static_cast<int>(slot_),

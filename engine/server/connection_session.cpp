@@ -29,6 +29,7 @@ Bytes bytes_of(const auto& value) {
 std::uint32_t flags_of(const smtp::MailCommand& command, bool extended) {
     std::uint32_t flags = extended ? envelope_flags::esmtp : 0;
     if (command.smtputf8) flags |= envelope_flags::smtputf8;
+    if (command.requiretls) flags |= envelope_flags::requiretls;
     if (command.body == smtp::BodyType::eight_bit_mime) flags |= envelope_flags::body_8bit;
     if (command.body == smtp::BodyType::binary_mime) flags |= envelope_flags::body_binary;
     return flags;
@@ -170,7 +171,9 @@ policy::Ticket Connection::ticket() {
 }
 
 policy::ClientFacts Connection::client_facts() const {
-    return {peer_, client_name(), extended_, false};
+    policy::ClientFacts facts{peer_, client_name(), extended_};
+    if (tls_) add_tls_facts(facts);
+    return facts;
 }
 
 Decision Connection::ask(Question question, const Decision& decision) {
@@ -186,7 +189,8 @@ Decision Connection::on_connect() {
 // A name that is not accepted leaves the old one (RFC 5321 §4.1.4).
 Decision Connection::on_hello(const smtp::Hello& hello) {
     ++questions_asked_;
-    const policy::ClientFacts facts{peer_, hello.name, hello.extended, false};
+    policy::ClientFacts facts{peer_, hello.name, hello.extended};
+    if (tls_) add_tls_facts(facts);
     const Decision decision = ask(Question::hello, core_.policy().on_hello(ticket(), facts));
     if (decision.kind == Decision::Kind::accept) {
         keep_client_name(hello.name);
@@ -235,12 +239,15 @@ bool Connection::write_envelope_head(const smtp::MailCommand& command) {
     MessagePool& pool = core_.messages();
     std::byte client[20];
     encode_client(client, peer_);
-    const std::uint32_t flags = flags_of(command, extended_);
+    std::array<char, kTlsTextOctets> buffer;
+    const std::string_view tls = tls_ ? tls_text(buffer) : std::string_view{};
+    const std::uint32_t flags = flags_of(command, extended_) | (tls.empty() ? 0 : envelope_flags::tls);
     message_->flags = flags;
     bool ok =
         pool.append_envelope(*message_, EnvelopeField::client, client) &&
         pool.append_envelope(*message_, EnvelopeField::client_name, as_bytes(client_name())) &&
         pool.append_envelope(*message_, EnvelopeField::flags, bytes_of(flags)) &&
+        (tls.empty() || pool.append_envelope(*message_, EnvelopeField::tls, as_bytes(tls))) &&
         pool.append_envelope(*message_, EnvelopeField::received_us, bytes_of(core_.now().wall_us)) &&
         pool.append_envelope(*message_, EnvelopeField::reverse_path, as_bytes(command.reverse_path.address));
     if (ok && command.size) {
@@ -312,7 +319,9 @@ Decision Connection::on_data(smtp::DataKind) {
 }
 
 Decision Connection::begin_mail_data() {
+    std::array<char, kTlsTextOctets> tls;
     TraceFacts facts;
+    if (tls_) facts.tls = tls_text(tls);
     facts.client_name = client_name();
     facts.client = peer_;
     facts.hostname = core_.hostname();
@@ -458,6 +467,7 @@ void Connection::on_abort() {
 // began.
 void Connection::end_questions() {
     if (question_ == Question::mail) drop_message();
+    if (questions_asked_ == 0) return;  // the handshake came to nothing
     core_.policy().on_disconnect(ticket());
 }
 

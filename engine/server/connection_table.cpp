@@ -20,12 +20,13 @@ ConnectionTable::~ConnectionTable() {
 }
 
 Connection& ConnectionTable::open(Core& core, std::uint32_t slot, const PeerAddress& peer,
-                                  const smtp::SessionOptions& options, smtp::BareNewline bare_newline) {
+                                  const smtp::SessionOptions& options, smtp::BareNewline bare_newline,
+                                  smtp::TlsUse tls) {
     RMX_ASSERT(slot < slots() && generations_[slot] % 2 == 0);
     ++generations_[slot];
     ++open_count_;
     auto* place = static_cast<Connection*>(memory_) + slot;
-    return *new (place) Connection(core, slot, generations_[slot], peer, options, bare_newline);
+    return *new (place) Connection(core, slot, generations_[slot], peer, options, bare_newline, tls);
 }
 
 void ConnectionTable::close(std::uint32_t slot) {

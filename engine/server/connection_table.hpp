@@ -18,7 +18,7 @@ class ConnectionTable {
 
     // The slot must be free: the kernel has just given its descriptor out.
     Connection& open(Core& core, std::uint32_t slot, const PeerAddress& peer,
-                     const smtp::SessionOptions& options, smtp::BareNewline bare_newline);
+                     const smtp::SessionOptions& options, smtp::BareNewline bare_newline, smtp::TlsUse tls);
     void close(std::uint32_t slot);
 
     Connection* find(std::uint32_t slot, std::uint32_t generation);  // null: that life is over

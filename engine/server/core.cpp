@@ -101,6 +101,7 @@ Status Core::prepare() {
     host_ = std::move(made->host);
     traits_ = host_->traits();
     options_.policy->attach(*this);
+    if (options_.tls != nullptr) plaintext_.resize(limits::tls_plaintext_room_octets);
     to_send_.reserve(slots);
     to_arm_.reserve(slots);
     is_starved_.resize(slots, false);
@@ -117,13 +118,15 @@ Status Core::prepare() {
 // 6. Storage and policy never call into a session: what they report is queued and acted upon in its place in
 // the turn.
 // 7. A slot is free only when every completion due to it has come and its descriptor is closed.
-// 8. Before sleeping, storage is asked whether it has something; after that it is bound to wake this thread.
+// 8. A turn makes a bounded number of steps of handshakes; those that wait come before new ones.
+// 9. Before sleeping, storage is asked whether it has something; after that it is bound to wake this thread.
 void Core::run() {
     arm_wake();
     next_tick_ns_ = now_.mono_ns + kTickNs;
     for (;;) {
         now_ = read_clock();
         host_->poll();
+        serve_handshakes();
         ring_->reap([this](const io_uring_cqe& cqe) { on_completion(cqe); });
         small_buffers_->publish();
         large_buffers_->publish();
@@ -159,7 +162,7 @@ void Core::arm_wake() {
 
 bool Core::has_queued_work() const {
     return done_first_ != nullptr || !to_go_on_.empty() || !answers_.empty() || !to_send_.empty() ||
-           !to_arm_.empty();
+           !to_arm_.empty() || !to_shake_.empty();
 }
 
 Connection* Core::find(std::uint32_t slot, std::uint32_t generation) {
@@ -262,8 +265,9 @@ void Core::on_accepted(const io_uring_cqe& cqe, const ring::UserData& name) {
     }
     options_.counters.connections_accepted.add(1);
     Connection& connection = connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer,
-                                                options_.session, bare_newline_for(peer));
-    connection.begin();
+                                                options_.session, bare_newline_for(peer), tls_use_for(peer));
+    const bool tls_first = acceptor_->listener_of(name.slot) >= options_.listeners_plain;
+    tls_first ? connection.begin_tls() : connection.begin();
     if (draining_) connection.drain();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
 #include "server/storage_setup.hpp"
+#include "server/tls_setup.hpp"
 #include "server/unanswered.hpp"
 #include "storage/host.hpp"
 
@@ -36,7 +38,9 @@ struct CoreOptions {
     const config::Config& config;
     const smtp::SessionOptions& session;
     std::vector<int> listeners;
-    std::function<void()> stop_listening;  // closes them; called once no accept is armed any more
+    std::size_t listeners_plain = SIZE_MAX;  // the first so many; on the others TLS comes first
+    const ContextSlot* tls = nullptr;        // null: no TLS
+    std::function<void()> stop_listening;    // closes them; called once no accept is armed any more
     std::uint32_t connections_max = 0;
     std::size_t slab_bytes = 0;
     admin::CoreCounters& counters;
@@ -81,6 +85,24 @@ class Core final : public storage::StoreSink, public policy::Answers {
     MessageId next_id() { return ids_.next(now_.wall_us); }
     std::int64_t timeout_ns(smtp::Stage stage) const;
     std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
+    std::int64_t handshake_timeout_ns() const {
+        return options_.config.timeouts.tls_handshake_s * kNsPerSecond;
+    }
+    // For a new channel; null: there is no TLS.
+    std::shared_ptr<const tls::Context> tls_context() const {
+        return options_.tls == nullptr ? nullptr : options_.tls->get();
+    }
+    // For what a channel decrypts; good until the next use by any connection.
+    MutableBytes plaintext_room() { return plaintext_; }
+    // Handshakes cost a thousand times what a command does: so many a turn, the others in the next ones.
+    bool may_shake_hands() const { return handshake_steps_left_ > 0; }
+    void handshake_step_done() { handshake_steps_left_ -= handshake_steps_left_ > 0 ? 1 : 0; }
+    void queue_handshake(std::uint32_t slot) { to_shake_.push_back(slot); }
+    // So many may be under way at a time, for the memory that they take; false: not now, await_handshake()
+    // then.
+    bool begin_handshake();
+    void await_handshake(std::uint32_t slot) { awaiting_handshake_.push_back(slot); }
+    void end_handshake();
     bool streams() const { return traits_.streams; }
     // No message will come back from storage, and with it no memory.
     bool storage_is_idle() const { return host_->outstanding() == 0 && waiting_requests_.empty(); }
@@ -116,9 +138,12 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void on_received(const io_uring_cqe& cqe, const ring::UserData& name);
     void arm_wake();
     smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
+    smtp::TlsUse tls_use_for(const PeerAddress& peer) const;
     void serve_storage();
     void serve_starved(bool all);
     void serve_timers();
+    void serve_handshakes();
+    void queue_awaiting_handshake();
     void tick();
     void send_and_arm();
     void update_gauges();
@@ -144,11 +169,16 @@ class Core final : public storage::StoreSink, public policy::Answers {
     Now now_;
     std::int64_t next_tick_ns_ = 0;
 
-    std::vector<std::uint32_t> to_send_;  // slots with replies to send at the end of this turn
-    std::vector<std::uint32_t> to_arm_;   // slots that may want a receive, once buffers are back
-    std::vector<std::uint32_t> starved_;  // slots that wait for memory, each once
-    std::vector<bool> is_starved_;        // by slot: it is in that list
-    std::vector<SlotName> to_go_on_;      // connections whose part came back
+    std::vector<std::uint32_t> to_send_;   // slots with replies to send at the end of this turn
+    std::vector<std::uint32_t> to_arm_;    // slots that may want a receive, once buffers are back
+    std::vector<std::uint32_t> starved_;   // slots that wait for memory, each once
+    std::vector<bool> is_starved_;         // by slot: it is in that list
+    std::vector<std::uint32_t> to_shake_;  // slots whose handshake waits for its turn, oldest first
+    std::uint32_t handshake_steps_left_ = limits::tls_handshake_steps_max;  // in this turn
+    std::deque<std::uint32_t> awaiting_handshake_;  // slots that wait until another's handshake ends
+    std::uint32_t handshakes_under_way_ = 0;
+    std::vector<std::byte> plaintext_;
+    std::vector<SlotName> to_go_on_;  // connections whose part came back
     std::vector<PolicyAnswer> answers_;
     std::vector<storage::StoreRequest> waiting_requests_;  // the host's queue was full
     Unanswered unanswered_;

@@ -1,6 +1,7 @@
 // What a core does in a turn between what came in and what goes out: requests to storage and its reports, the
 // answers of policy, connections that waited for memory, timers. No I/O of its own: bench/epoll_twin compiles
 // this file under a loop over epoll.
+#include <algorithm>
 #include <utility>
 
 #include "server/core.hpp"
@@ -44,6 +45,14 @@ smtp::BareNewline Core::bare_newline_for(const PeerAddress& peer) const {
         if (exception.network.contains(peer)) return to_smtp(exception.mode);
     }
     return to_smtp(smtp.bare_newline);
+}
+
+smtp::TlsUse Core::tls_use_for(const PeerAddress& peer) const {
+    if (options_.tls == nullptr) return smtp::TlsUse::none;
+    const auto& networks = options_.config.tls.required;
+    const bool required = std::any_of(networks.begin(), networks.end(),
+                                      [&](const Network& network) { return network.contains(peer); });
+    return required ? smtp::TlsUse::required : smtp::TlsUse::offered;
 }
 
 // --- storage

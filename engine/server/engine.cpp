@@ -17,6 +17,7 @@
 #include "server/listener.hpp"
 #include "server/memory_budget.hpp"
 #include "server/storage_setup.hpp"
+#include "server/tls_setup.hpp"
 
 namespace ringmx::server {
 
@@ -35,6 +36,7 @@ smtp::SessionOptions session_options(const config::Config& config) {
     options.command_line_octets_max = config.smtp.command_line_octets_max;
     // A Maildir is the end of a message's way: there NOTIFY=SUCCESS would be ours to answer (RFC 3461
     // §5.2.3).
+    options.requiretls = config.tls.requiretls;
     options.dsn = config.storage.backend != config::StorageBackend::maildir;
     return options;
 }
@@ -99,6 +101,7 @@ struct Engine::State {
     MemoryBudget budget;
     std::unique_ptr<admin::Log> log;
     ListenSockets listeners;
+    std::unique_ptr<TlsSetup> tls;  // null: no TLS
     std::unique_ptr<StorageSetup> storage;
     std::vector<std::unique_ptr<admin::CoreCounters>> counters;
     std::vector<std::unique_ptr<Core>> cores;
@@ -121,8 +124,8 @@ struct Engine::State {
 Status Engine::State::open_shared(std::string& kernel) {
     if (Status kernel_status = check_kernel(kernel); !kernel_status) return kernel_status;
     const unsigned core_count = config::cores_in_use(config);
-    auto divided =
-        divide_memory(config.server, core_count, raise_file_limit(), storage_bytes(config.storage));
+    auto divided = divide_memory(config.server, core_count, raise_file_limit(), storage_bytes(config.storage),
+                                 !config.tls.certificates.empty());
     if (!divided) return Error{start_error::bad_config, divided.error().message};
     budget = *divided;
 
@@ -132,7 +135,14 @@ Status Engine::State::open_shared(std::string& kernel) {
                                     .sink = parts.log});
     if (!opened) return opened.error();
     log = std::move(*opened);
-    auto sockets = ListenSockets::open(config.server.listen, core_count);
+    if (!config.tls.certificates.empty()) {
+        auto made = TlsSetup::open(config.tls, config.server.hostname, core_count, *log);
+        if (!made) return Error{start_error::bad_config, made.error().message};
+        tls = std::move(*made);
+    }
+    std::vector<std::string> addresses = config.server.listen;
+    addresses.insert(addresses.end(), config.server.listen_tls.begin(), config.server.listen_tls.end());
+    auto sockets = ListenSockets::open(addresses, core_count);
     if (!sockets) return sockets.error();
     listeners = std::move(*sockets);
     auto setup = StorageSetup::open(config, core_count, *log, parts.backend ? &*parts.backend : nullptr);
@@ -161,6 +171,8 @@ Status Engine::State::start_cores() {
                             .config = config,
                             .session = session,
                             .listeners = listeners.of_core(index),
+                            .listeners_plain = config.server.listen.size(),
+                            .tls = tls ? &tls->slot(index) : nullptr,
                             .stop_listening = [this, index] { listeners.close_core(index); },
                             .connections_max = budget.connections_per_core,
                             .slab_bytes = budget.slab_bytes_per_core,
@@ -237,6 +249,7 @@ void Engine::State::join() {
     for (const auto& core : cores)
         cut_off += core->cut_off();
     status.reset();
+    if (tls) tls->stop();
     if (storage) storage->stop();
     if (!log) return;
     log->event(admin::LogLevel::info, "stop",
@@ -271,6 +284,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
         if (!status) return Error{start_error::bad_config, status.error().message};
         started.status = std::move(*status);
     }
+    if (started.tls) started.tls->start(*started.counters.front());
     started.log_start(kernel);
     return engine;
 }
@@ -289,6 +303,10 @@ void Engine::request_stop(std::int64_t deadline_ns) {
 
 void Engine::reopen_log() {
     state_->log->reopen();
+}
+
+void Engine::reload_certificates() {
+    if (state_->tls) state_->tls->reload();
 }
 
 void Engine::wait() {

@@ -52,8 +52,9 @@ class Engine {
     // Begins the drain; async-signal-safe; any thread. `deadline_ns` (monotonic) replaces
     // server.shutdown_grace.
     void request_stop(std::int64_t deadline_ns = 0);
-    void reopen_log();  // after log rotation; async-signal-safe
-    void wait();        // until the drain has ended and every thread is joined
+    void reopen_log();           // after log rotation; async-signal-safe
+    void reload_certificates();  // soon, on a thread of its own; any thread
+    void wait();                 // until the drain has ended and every thread is joined
     // After wait(): 0 when the drain was clean, else the number of connections and messages that its deadline
     // cut off.
     int cut_off() const;
@@ -61,7 +62,7 @@ class Engine {
     std::string status_json() const;
     // The totals of status_json(), by name. Any thread.
     std::vector<std::pair<std::string, std::uint64_t>> counters() const;
-    // What is bound, in the order of server.listen: "ADDRESS:PORT".
+    // What is bound, in the order of server.listen and then of server.listen_tls: "ADDRESS:PORT".
     const std::vector<std::string>& listening() const;
 
  private:

@@ -37,7 +37,8 @@ std::size_t storage_bytes(const config::StorageConfig& storage) {
 }
 
 Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
-                                   std::uint64_t files_max, std::size_t storage_fixed_bytes) {
+                                   std::uint64_t files_max, std::size_t storage_fixed_bytes, bool tls) {
+    const std::size_t connection_bytes = kConnectionBytes + (tls ? limits::tls_connection_bytes : 0);
     MemoryBudget budget;
     budget.cores = cores;
     budget.fixed_bytes = kProcessBytes + cores * core_fixed_bytes() + storage_fixed_bytes;
@@ -51,11 +52,11 @@ Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned 
     std::uint64_t connections = files_max > 2 * kFilesReserved ? files_max - kFilesReserved : files_max / 2;
     if (server.connections_max != 0)
         connections = std::min<std::uint64_t>(connections, server.connections_max);
-    connections = std::min<std::uint64_t>(connections, rest / 4 / kConnectionBytes);
+    connections = std::min<std::uint64_t>(connections, rest / 4 / connection_bytes);
     const std::uint64_t per_core = std::max<std::uint64_t>((connections + cores - 1) / cores, 1);
     budget.connections_per_core =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(per_core, limits::connections_per_core_max));
-    budget.slab_bytes_per_core = (rest - budget.connections_per_core * cores * kConnectionBytes) / cores;
+    budget.slab_bytes_per_core = (rest - budget.connections_per_core * cores * connection_bytes) / cores;
     return budget;
 }
 

@@ -20,9 +20,10 @@ struct MemoryBudget {
 // What storage takes beside the cores: a delivery, and the windows of fallbacks.
 std::size_t storage_bytes(const config::StorageConfig& storage);
 
-// `files_max`: RLIMIT_NOFILE. `storage_fixed_bytes`: storage_bytes(). The error says how much memory these
-// settings need at least.
+// Whether there is TLS, which each connection may have, is in `tls`. `files_max`: RLIMIT_NOFILE.
+// `storage_fixed_bytes`: storage_bytes(). The error says how much memory these settings need at least.
 Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
-                                   std::uint64_t files_max, std::size_t storage_fixed_bytes = 0);
+                                   std::uint64_t files_max, std::size_t storage_fixed_bytes = 0,
+                                   bool tls = false);
 
 }  // namespace ringmx::server

@@ -61,6 +61,15 @@ std::string_view trim_blanks(std::string_view text) {
     return text;
 }
 
+// The one verb that has more than four letters.
+CommandLine parse_long_verb(std::string_view line) {
+    constexpr std::string_view starttls = "starttls";
+    if (!equals_caseless(line.substr(0, starttls.size()), starttls)) return {};
+    const std::string_view rest = line.substr(starttls.size());
+    if (!rest.empty() && !is_blank(rest[0])) return {};
+    return {Verb::starttls, trim_blanks(rest)};
+}
+
 // Takes "FROM:" or "TO:" and the blanks behind it.
 bool take_prefix(std::string_view& argument, std::string_view lower) {
     if (!equals_caseless(argument.substr(0, lower.size()), lower)) return false;
@@ -77,7 +86,7 @@ const Rule* mark_seen(unsigned& seen, unsigned bit) {
 }
 
 const Rule* apply_mail_parameter(const Parameter& parameter, unsigned& seen, MailCommand& command) {
-    enum : unsigned { size = 1, body = 2, smtputf8 = 4, ret = 8, envid = 16 };
+    enum : unsigned { size = 1, body = 2, smtputf8 = 4, ret = 8, envid = 16, requiretls = 32 };
     const std::string_view value = parameter.value;
     if (equals_caseless(parameter.keyword, "size")) {
         command.size = parse_size(value);
@@ -105,6 +114,11 @@ const Rule* apply_mail_parameter(const Parameter& parameter, unsigned& seen, Mai
         command.envid = value;
         if (!is_envid(value)) return &rules::parameter_syntax;
         return mark_seen(seen, envid);
+    }
+    if (equals_caseless(parameter.keyword, "requiretls")) {
+        if (parameter.has_value) return &rules::parameter_syntax;
+        command.requiretls = true;
+        return mark_seen(seen, requiretls);
     }
     return &rules::parameter_unknown;
 }
@@ -143,7 +157,7 @@ const Rule* for_each_parameter(std::string_view rest, bool extended, Apply&& app
 
 CommandLine parse_command_line(std::string_view line) {
     if (line.size() < kVerbOctets) return {};
-    if (line.size() > kVerbOctets && !is_blank(line[kVerbOctets])) return {};
+    if (line.size() > kVerbOctets && !is_blank(line[kVerbOctets])) return parse_long_verb(line);
     // Setting bit 5 lowers the case of letters and makes a letter of nothing else but their upper-case forms.
     const Verb verb = verb_of(load_le<std::uint32_t>(line.data()) | 0x20202020u);
     return {verb, trim_blanks(line.substr(kVerbOctets))};

@@ -1,6 +1,6 @@
 // Command lines to parsed commands: verbs, and the arguments of EHLO, HELO, MAIL, RCPT and BDAT. RFC 5321
-// §4.1.1, §4.1.2; parameters of RFC 1870, 6152, 3030, 6531 and 3461. Results are views into the line; no
-// allocation; any thread. Each parse function returns null, or the rule that was not kept.
+// §4.1.1, §4.1.2; parameters of RFC 1870, 6152, 3030, 6531, 3461 and 8689. Results are views into the line;
+// no allocation; any thread. Each parse function returns null, or the rule that was not kept.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ enum class Verb : std::uint8_t {
     quit,
     vrfy,
     expn,
-    help
+    help,
+    starttls
 };
 
 struct CommandLine {

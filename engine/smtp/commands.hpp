@@ -1,5 +1,5 @@
 // SMTP commands as parsed values: views into the input, valid during the call that carries them.
-// Grammar: RFC 5321 §4.1; parameters: RFC 1870, 6152, 3030, 6531, 3461.
+// Grammar: RFC 5321 §4.1; parameters: RFC 1870, 6152, 3030, 6531, 3461, 8689.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,7 @@ struct MailCommand {
     bool smtputf8 = false;
     DsnReturn ret = DsnReturn::unspecified;
     std::string_view envid;  // xtext as given; empty: none
+    bool requiretls = false;
 };
 
 struct RcptCommand {

@@ -81,7 +81,8 @@ std::size_t hello_octets_max(const SessionOptions& options) {
            3 * kNumberOctetsMax;
 }
 
-std::size_t write_extensions(MutableBytes out, const SessionOptions& options, std::string_view greeting) {
+std::size_t write_extensions(MutableBytes out, const SessionOptions& options, std::string_view greeting,
+                             TlsUse tls) {
     Writer writer(out);
     writer.text("250-").foreign(options.hostname, limits::domain_octets_min);
     if (!greeting.empty()) {
@@ -91,6 +92,8 @@ std::size_t write_extensions(MutableBytes out, const SessionOptions& options, st
     writer.text("\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-BINARYMIME");
     writer.text("\r\n250-ENHANCEDSTATUSCODES\r\n250-");
     if (options.dsn) writer.text("DSN\r\n250-");
+    if (tls == TlsUse::offered || tls == TlsUse::required) writer.text("STARTTLS\r\n250-");
+    if (options.requiretls && tls == TlsUse::active) writer.text("REQUIRETLS\r\n250-");
     writer.text("LIMITS RCPTMAX=");
     writer.number(std::min(options.recipients_max, kLimitValueMax));
     if (options.messages_max != 0) {

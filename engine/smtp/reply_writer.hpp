@@ -13,6 +13,7 @@
 namespace ringmx::smtp {
 
 struct SessionOptions;
+enum class TlsUse : std::uint8_t;
 
 // Octets that write_reply may need for this reply; at most limits::reply_line_octets_max.
 std::size_t reply_octets_max(const Reply& reply, std::string_view hostname);
@@ -23,7 +24,8 @@ std::size_t write_reply(MutableBytes out, const Reply& reply, std::string_view h
 
 // The reply to an accepted EHLO: the extensions, one a line. Room: hello_octets_max(options).
 std::size_t hello_octets_max(const SessionOptions& options);
-std::size_t write_extensions(MutableBytes out, const SessionOptions& options, std::string_view greeting);
+std::size_t write_extensions(MutableBytes out, const SessionOptions& options, std::string_view greeting,
+                             TlsUse tls);
 
 // "250 2.0.0 N octets received", the reply to a chunk that is not the last (RFC 3030 §2).
 constexpr std::size_t kChunkReplyOctetsMax = 64;

@@ -34,6 +34,13 @@ inline constexpr Rule hello_syntax{
     "hello-syntax", {501, {}, "Syntax: EHLO or HELO, then a domain name or an address literal"}};
 inline constexpr Rule session_refused{"session-refused",
                                       {503, {5, 5, 1}, "No mail is taken in this session, please QUIT"}};
+// STARTTLS
+inline constexpr Rule starttls_without_ehlo{"starttls-without-ehlo",
+                                            {503, {5, 5, 1}, "STARTTLS needs EHLO before it"}};
+inline constexpr Rule tls_active{"tls-active", {503, {5, 5, 1}, "TLS is active already"}};
+inline constexpr Rule tls_required{"tls-required", {530, {5, 7, 0}, "Must issue a STARTTLS command first"}};
+inline constexpr Rule plaintext_behind_starttls{"plaintext-behind-starttls",
+                                                {554, {5, 5, 1}, "Plaintext behind STARTTLS, closing"}};
 // MAIL
 inline constexpr Rule hello_first{"hello-first", {503, {5, 5, 1}, "Send EHLO or HELO first"}};
 inline constexpr Rule nested_mail{"nested-mail",
@@ -92,7 +99,7 @@ inline constexpr Rule too_many_messages{"too-many-messages",
                                         {421, {4, 7, 0}, "Too many messages in one session, closing"}};
 inline constexpr Rule timed_out{"timed-out", {421, {4, 4, 2}, "Timeout, closing"}};
 
-inline constexpr std::array<const Rule*, 44> all{&line_too_long,
+inline constexpr std::array<const Rule*, 48> all{&line_too_long,
                                                  &bare_line_end,
                                                  &control_character,
                                                  &unknown_command,
@@ -101,6 +108,10 @@ inline constexpr std::array<const Rule*, 44> all{&line_too_long,
                                                  &expn_not_implemented,
                                                  &hello_syntax,
                                                  &session_refused,
+                                                 &starttls_without_ehlo,
+                                                 &tls_active,
+                                                 &tls_required,
+                                                 &plaintext_behind_starttls,
                                                  &hello_first,
                                                  &nested_mail,
                                                  &mail_syntax,

@@ -19,8 +19,12 @@ constexpr Reply kShuttingDown{421, {4, 3, 2}, "Service is shutting down, closing
 
 }  // namespace
 
-Session::Session(const SessionOptions& options, Handler& handler, BareNewline bare_newline)
-    : options_(options), handler_(handler), bare_newline_(bare_newline) {
+Decision Handler::on_starttls() {
+    return Decision::reject({454, {4, 7, 0}, "TLS is not available at the moment"});
+}
+
+Session::Session(const SessionOptions& options, Handler& handler, BareNewline bare_newline, TlsUse tls)
+    : options_(options), handler_(handler), bare_newline_(bare_newline), tls_(tls) {
     static_assert(sizeof(Session) <= 320, "an idle connection has 512 octets for everything of ours");
     static_assert(std::all_of(rules::all.begin(), rules::all.end(),
                               [](const Rule* rule) { return rule->reply.text.size() <= kHeldTextMax; }));
@@ -54,6 +58,9 @@ std::size_t Session::step(Bytes input) {
             return take_data(input);
         case State::chunk:
             return take_chunk(input);
+        case State::handshake:
+            violate_and_close(rules::plaintext_behind_starttls);
+            return input.size();
         case State::idle:
         case State::ending:
         case State::closed:
@@ -97,6 +104,15 @@ void Session::resume() {
     settle();
 }
 
+void Session::on_tls() {
+    RMX_ASSERT(state_ == State::idle || wants_handshake());
+    abort_transaction();
+    echoes_left_ = 0;
+    if (greeted_ != Greeted::refused) greeted_ = Greeted::no;
+    if (state_ == State::handshake) state_ = State::command;
+    tls_ = TlsUse::active;
+}
+
 // --- ends
 // ----------------------------------------------------------------------------------------------------------
 
@@ -106,6 +122,7 @@ void Session::on_timeout() {
         return close();
     }
     if (state_ == State::closed) return;
+    if (state_ == State::handshake) return close();  // nothing is to be said in clear any more
     handler_.on_violation(rules::timed_out.name, rules::timed_out.reply);
     forget_input();
     give_up(rules::timed_out.reply);
@@ -113,6 +130,7 @@ void Session::on_timeout() {
 
 void Session::give_up(const Reply& last) {
     if (state_ == State::closed) return;
+    if (state_ == State::handshake) return close();
     last_ = &last;
     deaf_ = true;
     if (question_ != Question::end_of_data) forget_input();
@@ -134,6 +152,7 @@ void Session::forget_input() {
 void Session::shut_down() {
     if (state_ == State::closed || last_ != nullptr) return;
     if (state_ == State::idle && question_ == Question::none) return close();
+    if (state_ == State::handshake) return close();
     last_ = &kShuttingDown;
     if (!in_mail_data()) question_ = Question::none;
     if (state_ == State::idle) state_ = State::command;
@@ -204,7 +223,8 @@ bool Session::write_due() {
         keep_text();
         return false;
     }
-    const std::size_t written = due_ == Due::extensions ? write_extensions(room, options_, due_reply_.text)
+    const std::size_t written = due_ == Due::extensions
+                                    ? write_extensions(room, options_, due_reply_.text, tls_)
                                 : due_ == Due::chunk_octets ? write_chunk_reply(room, chunk_octets_)
                                                             : write_reply(room, due_reply_, hostname);
     due_ = Due::none;
@@ -242,6 +262,10 @@ bool Session::awaits_verdict() const {
 
 bool Session::quit() const {
     return quit_;
+}
+
+bool Session::wants_handshake() const {
+    return state_ == State::handshake && due_ == Due::none;
 }
 
 bool Session::deaf() const {

@@ -45,7 +45,15 @@ struct SessionOptions {
     std::uint32_t received_headers_max = 100;      // more: 554 5.4.6
     std::uint32_t command_line_octets_max = 2048;  // 512..limits::command_line_octets_max; longer: 500 5.5.2
     bool dsn = true;                               // DSN is announced, and its parameters are taken
+    bool requiretls = false;                       // so is REQUIRETLS (RFC 8689), under TLS
 };
+
+// How a session stands to TLS (RFC 3207).
+//   none      it is not to be had: STARTTLS is unknown
+//   offered   STARTTLS is announced
+//   required  the same, and without it there is only EHLO, NOOP, STARTTLS and QUIT
+//   active    this session runs under TLS
+enum class TlsUse : std::uint8_t { none, offered, required, active };
 
 // What the session asks of its host. Every view passed is valid during the call only.
 class Handler {
@@ -75,6 +83,8 @@ class Handler {
     // Before the first octet of mail data; accept: 354, or the chunk is taken.
     virtual Decision on_data(DataKind kind) = 0;
     virtual Decision on_end_of_data(const DataFacts& facts) = 0;  // accept only when the message is kept
+    // STARTTLS; accept: 220, and then wants_handshake(). Refused: 454, and the session goes on without.
+    virtual Decision on_starttls();
 
     // The transaction is gone: RSET, EHLO, refusal or end. Called exactly once for every accepted MAIL that
     // was not ended by an answered on_end_of_data (accept, reject and disconnect end it themselves). Mail
@@ -97,7 +107,8 @@ enum class Stage : std::uint8_t { banner, command, data_block, end_of_data };
 
 class Session {
  public:
-    Session(const SessionOptions& options, Handler& handler, BareNewline bare_newline);
+    Session(const SessionOptions& options, Handler& handler, BareNewline bare_newline,
+            TlsUse tls = TlsUse::none);
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -105,6 +116,9 @@ class Session {
     std::size_t feed(Bytes input);               // returns octets consumed
     void on_decision(const Decision& decision);  // the outstanding decision; kind is not `later`
     void resume();                               // room may be had again; goes on with what needs no input
+    // The handshake is done: everything that the client has said before is forgotten (RFC 3207 §4.2). Before
+    // start(), or when wants_handshake().
+    void on_tls();
     // 421 4.4.2, closed. Without a word where a reply waits for room: that client does not read.
     void on_timeout();
     // The host cannot go on, and input may be missing from here: what follows is ignored, the transaction is
@@ -121,7 +135,12 @@ class Session {
     bool in_transaction() const;
     bool awaits_verdict() const;  // on a complete message: of on_end_of_data
     bool quit() const;            // closed by the client's QUIT: nothing more is to come from it
-    bool deaf() const;            // whatever comes is ignored: closed, or about to be
+    // 220 was said to STARTTLS, and nothing came behind it so far: what comes now is the client's handshake.
+    // Any octet that is fed all the same ends the session: it was sent before TLS, by whomever (RFC 3207
+    // §4.2, §6).
+    bool wants_handshake() const;
+    TlsUse tls() const { return tls_; }
+    bool deaf() const;  // whatever comes is ignored: closed, or about to be
     // Octets of mail data known to come (rest of a BDAT chunk), 0 if unknown.
     std::uint64_t body_octets_expected() const;
 
@@ -133,10 +152,21 @@ class Session {
     //   data      mail data of DATA
     //   chunk     the octets of a BDAT chunk, kept or swallowed
     //   ending    all mail data is here; it waits for room to be completed
+    //   handshake nothing: TLS is to begin, and what comes in clear behind STARTTLS ends the session
     //   closed    ignored
-    enum class State : std::uint8_t { idle, command, skip_line, data, chunk, ending, closed };
+    enum class State : std::uint8_t { idle, command, skip_line, data, chunk, ending, handshake, closed };
     // Which decision is outstanding.
-    enum class Question : std::uint8_t { none, connect, hello, mail, rcpt, data, bdat, end_of_data };
+    enum class Question : std::uint8_t {
+        none,
+        connect,
+        hello,
+        starttls,
+        mail,
+        rcpt,
+        data,
+        bdat,
+        end_of_data
+    };
     // The one reply that is due: not yet written for want of room, or held back until its chunk is swallowed.
     enum class Due : std::uint8_t { none, line, line_with_hostname, extensions, chunk_octets };
     // By what the client introduced itself; refused: on_connect said no, and only QUIT is left.
@@ -160,6 +190,7 @@ class Session {
     void apply(Question question, const Decision& decision);
     void apply_connect(const Decision& decision);
     void apply_hello(const Decision& decision);
+    void apply_starttls(const Decision& decision);
     void apply_mail(const Decision& decision);
     void apply_rcpt(const Decision& decision);
     void apply_data(const Decision& decision);
@@ -179,6 +210,7 @@ class Session {
     void handle_line(std::string_view line, bool bare_lf);
     void handle_command(const CommandLine& command);
     void handle_hello(std::string_view argument, bool extended);
+    void handle_starttls(std::string_view argument);
     void handle_mail(std::string_view argument);
     const Rule* mail_refusal(std::string_view argument, MailCommand& command) const;
     void handle_rcpt(std::string_view argument);
@@ -224,6 +256,7 @@ class Session {
     Question question_ = Question::none;
     Due due_ = Due::none;
     Greeted greeted_ = Greeted::no;
+    TlsUse tls_;
     BodyType body_ = BodyType::seven_bit;
     bool hello_extended_ = false;  // of the EHLO or HELO that waits for its decision
     bool due_held_ = false;        // due_ waits for the end of a swallowed chunk

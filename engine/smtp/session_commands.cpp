@@ -14,6 +14,12 @@ constexpr Reply kBye{221, {2, 0, 0}, "Bye"};
 constexpr Reply kCannotVerify{252, {2, 0, 0}, "Addresses are not verified, send the mail and see"};
 constexpr Reply kHelp{214, {2, 0, 0}, "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP"};
 
+// RFC 3207 §4. BDAT is refused with its chunk, in bdat_refusal.
+bool is_allowed_without_tls(Verb verb) {
+    return verb == Verb::ehlo || verb == Verb::noop || verb == Verb::starttls || verb == Verb::quit ||
+           verb == Verb::bdat;
+}
+
 }  // namespace
 
 // A whole line is at most command_line_octets_max, its line end included; of a longer one nothing is kept.
@@ -62,11 +68,14 @@ void Session::handle_command(const CommandLine& command) {
     if (greeted_ == Greeted::refused && command.verb != Verb::quit && command.verb != Verb::bdat) {
         return fault(rules::session_refused);
     }
+    if (tls_ == TlsUse::required && !is_allowed_without_tls(command.verb)) return fault(rules::tls_required);
     switch (command.verb) {
         case Verb::ehlo:
             return handle_hello(command.argument, true);
         case Verb::helo:
             return handle_hello(command.argument, false);
+        case Verb::starttls:
+            return handle_starttls(command.argument);
         case Verb::mail:
             return handle_mail(command.argument);
         case Verb::rcpt:
@@ -100,6 +109,14 @@ void Session::handle_hello(std::string_view argument, bool extended) {
     ask(Question::hello, handler_.on_hello(hello));
 }
 
+void Session::handle_starttls(std::string_view argument) {
+    if (tls_ == TlsUse::none) return fault(rules::unknown_command);
+    if (!argument.empty()) return fault(rules::argument_given);
+    if (tls_ == TlsUse::active) return fault(rules::tls_active);
+    if (greeted_ != Greeted::ehlo) return fault(rules::starttls_without_ehlo);
+    ask(Question::starttls, handler_.on_starttls());
+}
+
 void Session::handle_mail(std::string_view argument) {
     if (greeted_ == Greeted::no) return fault_unless_echo(rules::hello_first);
     if (transaction_) return fault(rules::nested_mail);
@@ -122,6 +139,9 @@ const Rule* Session::mail_refusal(std::string_view argument, MailCommand& comman
     if (!options_.dsn && (command.ret != DsnReturn::unspecified || !command.envid.empty())) {
         return &rules::parameter_unknown;
     }
+    // RFC 8689 §4.1: it is announced, and taken, under TLS only.
+    const bool requiretls = options_.requiretls && tls_ == TlsUse::active;
+    if (command.requiretls && !requiretls) return &rules::parameter_unknown;
     const std::uint64_t most = options_.message_octets_max;
     return most != 0 && command.size.value_or(0) > most ? &rules::declared_size : nullptr;
 }

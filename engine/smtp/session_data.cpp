@@ -44,6 +44,7 @@ void Session::handle_bdat(std::string_view argument) {
 }
 
 const Rule* Session::bdat_refusal() const {
+    if (tls_ == TlsUse::required) return &rules::tls_required;
     switch (greeted_) {
         case Greeted::refused:
             return &rules::session_refused;

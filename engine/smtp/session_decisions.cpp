@@ -11,6 +11,7 @@ constexpr Reply kBanner{220, {}, "ESMTP ringmx"};
 constexpr Reply kHello{250, {}, "Hello"};
 constexpr Reply kSenderAccepted{250, {2, 1, 0}, "Sender ok"};
 constexpr Reply kRecipientAccepted{250, {2, 1, 5}, "Recipient ok"};
+constexpr Reply kStartTls{220, {2, 0, 0}, "Ready to start TLS"};
 constexpr Reply kGoAhead{354, {}, "End data with <CR><LF>.<CR><LF>"};
 constexpr Reply kMessageAccepted{250, {2, 0, 0}, "Message accepted"};
 constexpr Reply kRefused{550, {5, 7, 1}, "Refused"};
@@ -66,6 +67,8 @@ void Session::apply(Question question, const Decision& decision) {
             return apply_connect(decision);
         case Question::hello:
             return apply_hello(decision);
+        case Question::starttls:
+            return apply_starttls(decision);
         case Question::mail:
             return apply_mail(decision);
         case Question::rcpt:
@@ -101,6 +104,15 @@ void Session::apply_hello(const Decision& decision) {
     greeted_ = hello_extended_ ? Greeted::ehlo : Greeted::helo;
     if (hello_extended_) return reply({250, {}, decision.reply.text}, Due::extensions);
     reply(accepted_reply(decision, kHello), Due::line_with_hostname);
+}
+
+// From the 220 on nothing that comes in clear is looked at; what came before it is still in the input, and
+// ends the session.
+void Session::apply_starttls(const Decision& decision) {
+    if (!is_accept(decision)) return reply_refused(decision);
+    abort_transaction();
+    state_ = State::handshake;
+    reply(kStartTls);
 }
 
 void Session::apply_mail(const Decision& decision) {

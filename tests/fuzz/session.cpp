@@ -2,7 +2,8 @@
 // chunk whose BDAT line is right, so that deep states are reached; a first few octets choose options, the
 // manner of the handler and the splits. Whatever the input: any split, later answers and scarce room give the
 // same replies, stored octets and events as one piece with everything at once; on_abort comes exactly once
-// per open transaction; replies are lines of at most 512 octets.
+// per open transaction; replies are lines of at most 512 octets. Behind a STARTTLS the octet 0x16, with which
+// a handshake begins, stands for all of it; any other is plaintext, and nothing comes of it but the end.
 #include "smtp/session.hpp"
 
 #include <algorithm>
@@ -37,8 +38,8 @@ struct Manner {
 
 class Host final : public Handler {
  public:
-    Host(const SessionOptions& options, BareNewline mode, std::uint8_t policy, Manner manner)
-        : manner_(manner), policy_(policy), random_{manner.split_seed}, session_(options, *this, mode) {}
+    Host(const SessionOptions& options, BareNewline mode, TlsUse tls, std::uint8_t policy, Manner manner)
+        : manner_(manner), policy_(policy), random_{manner.split_seed}, session_(options, *this, mode, tls) {}
 
     void talk(std::string_view input) {
         session_.start();
@@ -84,6 +85,7 @@ class Host final : public Handler {
     }
     Decision on_connect() override { return ask("connect", 0); }
     Decision on_hello(const Hello& hello) override { return ask("hello", hello.name.size()); }
+    Decision on_starttls() override { return ask("starttls", 0); }
     Decision on_mail(const MailCommand& command) override {
         return ask("mail", command.reverse_path.address.size());
     }
@@ -112,13 +114,37 @@ class Host final : public Handler {
         for (;;) {
             settle();
             if (session_.waiting() == Waiting::closed || held_.empty()) return;
-            const auto block = std::make_unique<char[]>(held_.size());
-            std::copy(held_.begin(), held_.end(), block.get());
-            const std::size_t consumed = session_.feed(as_bytes({block.get(), held_.size()}));
-            RMX_ASSERT(consumed <= held_.size());
-            held_.erase(0, consumed);
+            if (session_.wants_handshake()) {
+                RMX_ASSERT(!open_);
+                if (held_[0] == kHandshake) {
+                    held_.erase(0, 1);
+                    session_.on_tls();
+                    outcome += "[tls]";
+                    continue;
+                }
+                const std::size_t before = outcome.size();
+                RMX_ASSERT(session_.feed(as_bytes(held_)) == held_.size());
+                settle();
+                RMX_ASSERT(session_.waiting() == Waiting::closed);
+                RMX_ASSERT(outcome.substr(before).starts_with("[plaintext-behind-starttls]554 5.5.1 "));
+                return;
+            }
+            std::size_t consumed = 0;
+            for (std::size_t end = 0; consumed == 0 && end < held_.size();) {
+                end = std::min(held_.find(kHandshake, end + 1), held_.size());
+                consumed = feed_first(end);
+            }
             if (consumed == 0 && session_.waiting() == Waiting::input) return;
         }
+    }
+    // Pieces end in front of where a handshake may begin: what it is must not be a matter of splits.
+    std::size_t feed_first(std::size_t octets) {
+        const auto block = std::make_unique<char[]>(octets);
+        std::copy_n(held_.begin(), octets, block.get());
+        const std::size_t consumed = session_.feed(as_bytes({block.get(), octets}));
+        RMX_ASSERT(consumed <= octets);
+        held_.erase(0, consumed);
+        return consumed;
     }
     void settle() {
         for (;;) {
@@ -155,6 +181,8 @@ class Host final : public Handler {
         }
         return decision;
     }
+
+    static constexpr char kHandshake = 0x16;
 
     Manner manner_;
     std::uint8_t policy_;
@@ -196,6 +224,9 @@ constexpr std::string_view kLines[] = {
     "Received: x\r\n",
     "\r\n",
     "EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n",
+    "STARTTLS\r\n",
+    "EHLO c.test\r\nSTARTTLS\r\n\x16",
+    "MAIL FROM:<a@b.test> REQUIRETLS\r\n",
 };
 constexpr std::size_t kLineCount = sizeof kLines / sizeof kLines[0];
 
@@ -239,12 +270,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.commands_max = (data[1] & 8) != 0 ? 10 : 0;
     const auto mode = static_cast<BareNewline>(data[1] % 3);
     const std::uint8_t policy = data[2] & 15;
+    const auto tls = static_cast<TlsUse>(data[2] >> 4 & 3);
+    options.requiretls = (data[2] & 0x40) != 0;
     const std::string input = client_octets(data + head, size - head);
 
-    Host whole(options, mode, policy, {});
+    Host whole(options, mode, tls, policy, {});
     whole.talk(input);
     for (std::uint32_t way = 1; way < 4; ++way) {
-        Host other(options, mode, policy, {data[3] * 4u + way, (way & 1) != 0, (way & 2) != 0});
+        Host other(options, mode, tls, policy, {data[3] * 4u + way, (way & 1) != 0, (way & 2) != 0});
         other.talk(input);
         RMX_ASSERT(other.outcome == whole.outcome);
     }

@@ -42,6 +42,7 @@ std::string describe(const smtp::MailCommand& command) {
     if (command.smtputf8) text += " smtputf8";
     text += ret_name(command.ret);
     if (!command.envid.empty()) text += " envid=" + std::string(command.envid);
+    if (command.requiretls) text += " requiretls";
     return text;
 }
 
@@ -62,7 +63,7 @@ std::string describe(const smtp::DataFacts& facts) {
 }  // namespace
 
 Peer::Peer(const Script& script, Manner manner)
-    : script_(script), manner_(manner), session_(script.options, *this, script.bare_newline) {}
+    : script_(script), manner_(manner), session_(script.options, *this, script.bare_newline, script.tls) {}
 
 void Peer::start() {
     session_.start();
@@ -85,6 +86,10 @@ void Peer::control(Control control) {
             break;
         case Control::disconnect:
             session_.on_disconnect();
+            break;
+        case Control::tls:
+            ASSERT_TRUE(session_.wants_handshake());
+            session_.on_tls();
             break;
     }
     pump();
@@ -209,6 +214,14 @@ Decision Peer::on_hello(const smtp::Hello& hello) {
     asked_what_ = hello.name;
     if (manner_.later) return Decision::later();
     return decide("hello", hello.name);
+}
+
+Decision Peer::on_starttls() {
+    outcome_.events.emplace_back("starttls");
+    asked_ = "starttls";
+    asked_what_ = "*";
+    if (manner_.later) return Decision::later();
+    return decide("starttls", "*");
 }
 
 Decision Peer::on_mail(const smtp::MailCommand& command) {

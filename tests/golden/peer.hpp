@@ -43,6 +43,7 @@ class Peer final : public smtp::Handler {
     void body_written(std::size_t octets, std::uint32_t crc) override;
     Decision on_connect() override;
     Decision on_hello(const smtp::Hello& hello) override;
+    Decision on_starttls() override;
     Decision on_mail(const smtp::MailCommand& command) override;
     Decision on_rcpt(const smtp::RcptCommand& command) override;
     Decision on_data(smtp::DataKind kind) override;

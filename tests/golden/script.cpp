@@ -23,6 +23,13 @@ smtp::BareNewline bare_newline_of(const std::string& word) {
     throw std::runtime_error("unknown bare_newline mode " + word);
 }
 
+smtp::TlsUse tls_of(const std::string& word) {
+    if (word == "offered") return smtp::TlsUse::offered;
+    if (word == "required") return smtp::TlsUse::required;
+    if (word == "active") return smtp::TlsUse::active;
+    throw std::runtime_error("unknown tls mode " + word);
+}
+
 void read_option(Script& script, const std::string& text) {
     std::istringstream in(text);
     std::string key;
@@ -32,6 +39,10 @@ void read_option(Script& script, const std::string& text) {
     smtp::SessionOptions& options = script.options;
     if (key == "bare_newline")
         script.bare_newline = bare_newline_of(value);
+    else if (key == "tls")
+        script.tls = tls_of(value);
+    else if (key == "requiretls")
+        options.requiretls = number() != 0;
     else if (key == "hostname")
         script.hostname = value;
     else if (key == "message_octets_max")
@@ -100,6 +111,7 @@ Control read_control(const std::string& word) {
     if (word == "timeout") return Control::timeout;
     if (word == "shutdown") return Control::shut_down;
     if (word == "disconnect") return Control::disconnect;
+    if (word == "tls") return Control::tls;
     throw std::runtime_error("unknown control " + word);
 }
 

@@ -13,14 +13,14 @@ namespace ringmx::golden {
 
 // What the handler answers at a decision point instead of "accept".
 struct Answer {
-    std::string where;  // connect, hello, mail, rcpt, data, bdat, end
+    std::string where;  // connect, hello, starttls, mail, rcpt, data, bdat, end
     std::string match;  // address, EHLO name, or "*"
     Decision::Kind kind = Decision::Kind::accept;
     Reply reply;  // its text views `text`
     std::string text;
 };
 
-enum class Control : std::uint8_t { timeout, shut_down, disconnect };
+enum class Control : std::uint8_t { timeout, shut_down, disconnect, tls };
 
 struct ControlPoint {
     std::size_t offset = 0;  // in the client's octets: after these
@@ -32,6 +32,7 @@ struct Script {
     std::string hostname = "mx.test";
     smtp::SessionOptions options;
     smtp::BareNewline bare_newline = smtp::BareNewline::normalize;
+    smtp::TlsUse tls = smtp::TlsUse::none;
     std::vector<Answer> answers;
     std::string client;  // all octets that the client sends
     std::vector<ControlPoint> controls;

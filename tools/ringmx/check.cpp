@@ -7,6 +7,7 @@
 #include "config/keys.hpp"
 #include "policy/accept_policy.hpp"
 #include "server/memory_budget.hpp"
+#include "server/tls_setup.hpp"
 
 namespace ringmx::tools {
 
@@ -39,8 +40,9 @@ std::uint64_t file_limit() {
 Status check_deeper(const config::Config& config) {
     const auto tables = policy::AcceptTables::load(config.accept.domains, config.accept.recipients_path);
     if (!tables) return tables.error();
-    const auto budget = server::divide_memory(config.server, config::cores_in_use(config), file_limit(),
-                                              server::storage_bytes(config.storage));
+    const auto budget =
+        server::divide_memory(config.server, config::cores_in_use(config), file_limit(),
+                              server::storage_bytes(config.storage), !config.tls.certificates.empty());
     if (!budget) return budget.error();
     return ok_status();
 }
@@ -61,8 +63,15 @@ ExitCode check(const CheckOptions& options) {
         complain(options.config_path + ": " + status.error().message);
         return ExitCode::config;
     }
+    const auto certificates = server::check_certificates(config->tls, config->server.hostname);
+    if (!certificates) {
+        complain(options.config_path + ": " + certificates.error().message);
+        return ExitCode::config;
+    }
     if (options.print) print_effective(*config);
     for (const std::string& warning : config::warnings(*config))
+        complain("warning: " + warning);
+    for (const std::string& warning : *certificates)
         complain("warning: " + warning);
     if (!options.print) std::printf("%s: good\n", options.config_path.c_str());
     return ExitCode::ok;

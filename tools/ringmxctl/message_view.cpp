@@ -103,6 +103,9 @@ EnvelopeView::EnvelopeView(const StoredMessage& message) : received_us(message.i
             case EnvelopeField::flags:
                 flags = integer_of<std::uint32_t>(value);
                 break;
+            case EnvelopeField::tls:
+                tls = as_text(value);
+                break;
             case EnvelopeField::received_us:
                 received_us = integer_of<std::int64_t>(value);
                 break;
@@ -175,6 +178,8 @@ void append_envelope_json(std::string& out, const StoredMessage& message) {
     json.boolean("esmtp", (view.flags & envelope_flags::esmtp) != 0);
     json.boolean("smtputf8", (view.flags & envelope_flags::smtputf8) != 0);
     json.boolean("tls", (view.flags & envelope_flags::tls) != 0);
+    if (!view.tls.empty()) json.text("tls_session", view.tls);
+    if ((view.flags & envelope_flags::requiretls) != 0) json.boolean("requiretls", true);
     const bool binary = (view.flags & envelope_flags::body_binary) != 0;
     const bool eight_bit = (view.flags & envelope_flags::body_8bit) != 0;
     json.text("body", binary ? "BINARYMIME" : eight_bit ? "8BITMIME" : "7BIT");

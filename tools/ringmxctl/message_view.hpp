@@ -26,6 +26,7 @@ struct EnvelopeView {
     std::optional<PeerAddress> client;
     std::string_view client_name;
     std::uint32_t flags = 0;       // envelope_flags
+    std::string_view tls;          // version and cipher suite
     std::int64_t received_us = 0;  // of the envelope, or of the id if it has none
     std::string_view reverse_path;
     std::optional<std::uint64_t> declared_size;

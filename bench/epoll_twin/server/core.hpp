@@ -29,6 +29,7 @@
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
 #include "server/storage_setup.hpp"
+#include "server/tls_setup.hpp"
 #include "server/unanswered.hpp"
 #include "storage/host.hpp"
 
@@ -46,6 +47,8 @@ struct CoreOptions {
     const config::Config& config;
     const smtp::SessionOptions& session;
     std::vector<int> listeners;
+    std::size_t listeners_plain = SIZE_MAX;
+    const ContextSlot* tls = nullptr;  // never: the twin refuses a configuration with TLS
     std::function<void()> stop_listening;
     std::uint32_t connections_max = 0;
     std::size_t slab_bytes = 0;
@@ -84,6 +87,16 @@ class Core final : public storage::StoreSink, public policy::Answers {
     MessageId next_id() { return ids_.next(now_.wall_us); }
     std::int64_t timeout_ns(smtp::Stage stage) const;
     std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
+    // No TLS here: what connection_tls.cpp asks of a core.
+    std::int64_t handshake_timeout_ns() const { return 0; }
+    std::shared_ptr<const tls::Context> tls_context() const { return nullptr; }
+    MutableBytes plaintext_room() { return {}; }
+    bool may_shake_hands() const { return false; }
+    void handshake_step_done() {}
+    void queue_handshake(std::uint32_t) {}
+    bool begin_handshake() { return false; }
+    void await_handshake(std::uint32_t) {}
+    void end_handshake() {}
     bool streams() const { return traits_.streams; }
     bool storage_is_idle() const { return host_->outstanding() == 0 && waiting_requests_.empty(); }
     bool memory_is_short() const { return slabs_->bytes_in_use() > slabs_->bytes_max() / 2; }
@@ -135,6 +148,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void open_connection(int fd, const PeerAddress& peer);
     void serve_ring();
     smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
+    smtp::TlsUse tls_use_for(const PeerAddress& peer) const;
     void serve_storage();
     void serve_starved(bool all);
     void serve_timers();

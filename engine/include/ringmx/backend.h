@@ -67,6 +67,7 @@ typedef enum ringmx_log_level {
 #define RINGMX_8BITMIME 0x04u   /* BODY=8BITMIME (RFC 6152) */
 #define RINGMX_BINARYMIME 0x08u /* BODY=BINARYMIME (RFC 3030): the content may hold any octet */
 #define RINGMX_TLS 0x10u        /* the transaction ran under TLS */
+#define RINGMX_REQUIRETLS 0x20u /* MAIL ... REQUIRETLS (RFC 8689): to be sent on under verified TLS, or not at all */
 
 /* ringmx_recipient.notify: NOTIFY of RCPT (RFC 3461 §4.1); 0: not given */
 #define RINGMX_NOTIFY_NEVER 0x01u

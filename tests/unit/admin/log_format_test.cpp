@@ -82,6 +82,17 @@ TEST(LogLine, StoredMessageHasEveryFact) {
         "\"receive_ms\":1.500,\"store_ms\":0.250,\"total_ms\":1.750}\n");
 }
 
+TEST(LogLine, TlsIsNamedWithVersionAndCipher) {
+    TestEnvelope envelope;
+    envelope.add_flags(envelope_flags::esmtp | envelope_flags::tls | envelope_flags::requiretls);
+    envelope.add(EnvelopeField::tls, "TLSv1.3 TLS_AES_256_GCM_SHA384");
+    const std::string line = line_of(test_record(envelope));
+    EXPECT_NE(line.find("\"esmtp\":true,\"tls\":true,\"requiretls\":true,\"tls_version\":\"TLSv1.3\","
+                        "\"tls_cipher\":\"TLS_AES_256_GCM_SHA384\""),
+              std::string::npos)
+        << line;
+}
+
 TEST(LogLine, RefusedTransactionIsNamedSo) {
     TransactionRecord record = test_record({});
     record.end = TransactionEnd::refused;

@@ -105,6 +105,18 @@ TEST(Trace, ProtocolKeywordTellsTheTransaction) {
     }
 }
 
+TEST(Trace, TlsIsAComment) {
+    TraceFacts f = facts();
+    f.flags = envelope_flags::esmtp | envelope_flags::tls;
+    f.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384";
+    EXPECT_NE(unfolded(header(f)).find(" with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384) id "),
+              std::string::npos)
+        << header(f);
+    EXPECT_LE(longest_line(header(f)), 78u);
+    f.tls = "a)\r\nX: (b";
+    EXPECT_NE(unfolded(header(f)).find(" with ESMTPS (a???X: ?b) id "), std::string::npos) << header(f);
+}
+
 TEST(Trace, ForeignOctetsNeverBreakTheHeader) {
     TraceFacts f = facts();
     f.client_name = "a\r\nX-Evil: (b);\xC3\xA4\x7f\x01";
@@ -146,6 +158,7 @@ TEST(Trace, LongestFactsStayWithinTheLimits) {
     f.hostname = name;
     f.client = Network::parse("2001:db8:1111:2222:3333:4444:5555:6666")->base;
     f.flags = envelope_flags::esmtp | envelope_flags::smtputf8 | envelope_flags::tls;
+    f.tls = name;
     for (const std::size_t octets : {64u, 320u, 699u, 700u, 701u, 4000u}) {
         for (const bool whole : {false, true}) {
             std::string recipient(octets, 'r');

@@ -35,6 +35,16 @@ TEST(MemoryBudget, PartsNeverExceedTheWhole) {
     }
 }
 
+TEST(MemoryBudget, TlsIsCountedForEachConnection) {
+    const auto plain = divide_memory(with_memory(1024 * kMiB), 2, 1048576);
+    const auto tls = divide_memory(with_memory(1024 * kMiB), 2, 1048576, 0, true);
+    ASSERT_TRUE(plain && tls);
+    EXPECT_LT(tls->connections_per_core, plain->connections_per_core);
+    const std::uint64_t connections = std::uint64_t{tls->connections_per_core} * tls->cores;
+    EXPECT_LE(spent(*tls) + connections * limits::tls_connection_bytes, 1024 * kMiB);
+    EXPECT_GT(connections * limits::tls_connection_bytes, (1024 * kMiB - tls->fixed_bytes) / 5);
+}
+
 TEST(MemoryBudget, TooLittleMemoryIsAnErrorThatNamesTheLeast) {
     const auto budget = divide_memory(with_memory(16 * kMiB), 2, 20000);
     ASSERT_FALSE(budget);

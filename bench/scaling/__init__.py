@@ -1,0 +1,1 @@
+"""bench/scale: what changes with the work, in figures of ringmx alone."""

@@ -1,0 +1,216 @@
+#include "server/tls_setup.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+
+namespace ringmx::server {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr int kExpiryWarningDays = 14;
+constexpr std::chrono::hours kWarnAgain{24};
+
+Result<std::string> read_pem(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return system_error(errno, path);
+    std::string text;
+    std::array<char, 4096> buffer;
+    ssize_t got = 0;
+    while (text.size() <= limits::tls_chain_octets_max &&
+           (got = ::read(fd, buffer.data(), buffer.size())) > 0)
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+    const int code = errno;
+    ::close(fd);
+    if (got < 0) return system_error(code, path);
+    return text;  // one that is too long is refused when it is parsed
+}
+
+std::int64_t now_s() {
+    return read_clock().wall_us / kUsPerSecond;
+}
+
+}  // namespace
+
+Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config) {
+    tls::ContextOptions options;
+    for (const config::CertificateFiles& files : config.certificates) {
+        auto chain = read_pem(files.chain);
+        if (!chain) return chain.error();
+        auto key = read_pem(files.key);
+        if (!key) return key.error();
+        options.certificates.push_back({files.chain, std::move(*chain), std::move(*key), files.names});
+    }
+    options.profile =
+        config.profile == config::TlsProfile::modern ? tls::Profile::modern : tls::Profile::intermediate;
+    options.version_min =
+        config.version_min == config::TlsVersion::tls_1_3 ? tls::Version::tls_1_3 : tls::Version::tls_1_2;
+    options.tickets = config.tickets;
+    options.ticket_lifetime_s = config.ticket_lifetime_s;
+    options.request_client_certificate = config.client_certificates == config::ClientCertificates::request;
+    return options;
+}
+
+Result<std::vector<std::string>> check_certificates(const config::TlsConfig& config,
+                                                    const std::string& hostname) {
+    std::vector<std::string> warnings;
+    if (config.certificates.empty()) return warnings;
+    const auto options = read_certificates(config);
+    if (!options) return options.error();
+    bool covered = false;
+    for (const tls::CertificateText& text : options->certificates) {
+        const auto certificate = tls::parse_certificate(text);
+        if (!certificate) return certificate.error();
+        const std::string problem = tls::validity_problem(*certificate, now_s());
+        if (!problem.empty()) return Error{0, text.label + ": " + problem};
+        const std::string soon = tls::expiry_warning(*certificate, now_s(), kExpiryWarningDays);
+        if (!soon.empty()) warnings.push_back(text.label + ": " + soon);
+        covered = covered || tls::covers(*certificate, hostname);
+    }
+    if (!covered) warnings.push_back("no certificate is issued for server.hostname \"" + hostname + "\"");
+    if (auto made = tls::Context::create(*options, nullptr); !made) return made.error();
+    return warnings;
+}
+
+// --- contexts
+// ----------------------------------------------------------------------------------------------------------
+
+TlsSetup::TlsSetup(const config::TlsConfig& config, const std::string& hostname, unsigned cores,
+                   admin::Log& log)
+    : config_(config), hostname_(hostname), log_(log), slots_(cores), keys_(tls::TicketKeys::create()) {}
+
+TlsSetup::~TlsSetup() {
+    stop();
+}
+
+Result<std::unique_ptr<TlsSetup>> TlsSetup::open(const config::TlsConfig& config, const std::string& hostname,
+                                                 unsigned cores, admin::Log& log) {
+    std::unique_ptr<TlsSetup> setup(new TlsSetup(config, hostname, cores, log));
+    if (!setup->keys_) return Error{0, "no random octets for ticket keys"};
+    if (Status loaded = setup->load(true); !loaded) return loaded.error();
+    return setup;
+}
+
+// All cores or none: their contexts are made before any is used.
+Status TlsSetup::load(bool first) {
+    stamps_ = stamps();
+    const auto options = read_certificates(config_);
+    if (!options) return options.error();
+    if (!first) {
+        if (auto good = check_certificates(config_, hostname_); !good) return good.error();
+    }
+    std::vector<std::shared_ptr<const tls::Context>> contexts;
+    for (std::size_t core = 0; core < slots_.size(); ++core) {
+        auto context = tls::Context::create(*options, keys_);
+        if (!context) return context.error();
+        contexts.push_back(std::move(*context));
+    }
+    for (std::size_t core = 0; core < slots_.size(); ++core)
+        slots_[core].set(std::move(contexts[core]));
+    warn_of_validity(*options);
+    return ok_status();
+}
+
+void TlsSetup::warn_of_validity(const tls::ContextOptions& options) {
+    for (const tls::CertificateText& text : options.certificates) {
+        const auto certificate = tls::parse_certificate(text);
+        if (!certificate) continue;
+        const std::string ended = tls::validity_problem(*certificate, now_s());
+        const std::string soon = tls::expiry_warning(*certificate, now_s(), kExpiryWarningDays);
+        if (!ended.empty()) log_.event(admin::LogLevel::error, "certificate", ended, {{"file", text.label}});
+        if (!soon.empty()) log_.event(admin::LogLevel::warning, "certificate", soon, {{"file", text.label}});
+    }
+}
+
+TlsSetup::Stamp TlsSetup::stamp_of(const std::string& path) {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) return {};
+    return {found.st_dev, found.st_ino, found.st_mtim.tv_sec * kNsPerSecond + found.st_mtim.tv_nsec,
+            found.st_size};
+}
+
+std::vector<TlsSetup::Stamp> TlsSetup::stamps() const {
+    std::vector<Stamp> all;
+    for (const config::CertificateFiles& files : config_.certificates) {
+        all.push_back(stamp_of(files.chain));
+        all.push_back(stamp_of(files.key));
+    }
+    return all;
+}
+
+// --- the thread
+// --------------------------------------------------------------------------------------------------------
+
+void TlsSetup::start(admin::CoreCounters& counters) {
+    counters_ = &counters;
+    thread_ = std::thread([this] { watch(); });
+}
+
+void TlsSetup::reload() {
+    {
+        const std::lock_guard lock(mutex_);
+        reload_wanted_ = true;
+    }
+    wake_.notify_one();
+}
+
+void TlsSetup::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+void TlsSetup::watch() {
+    const auto interval = std::chrono::seconds(config_.check_interval_s);
+    const auto lifetime = std::chrono::seconds(config_.ticket_lifetime_s);
+    auto rotation = steady_clock::now() + lifetime;
+    auto warning = steady_clock::now() + kWarnAgain;
+    for (;;) {
+        bool wanted = false;
+        {
+            std::unique_lock lock(mutex_);
+            const auto until = std::min(steady_clock::now() + interval, rotation);
+            wake_.wait_until(lock, until, [this] { return stopping_ || reload_wanted_; });
+            if (stopping_) return;
+            wanted = std::exchange(reload_wanted_, false);
+        }
+        const auto now = steady_clock::now();
+        if (now >= rotation) {
+            rotation = now + lifetime;
+            if (!keys_->rotate())
+                log_.event(admin::LogLevel::error, "tls", "no random octets for a new ticket key");
+        }
+        look(wanted);
+        if (now >= warning) {
+            warning = now + kWarnAgain;
+            if (const auto options = read_certificates(config_)) warn_of_validity(*options);
+        }
+    }
+}
+
+void TlsSetup::look(bool in_any_case) {
+    if (!in_any_case && stamps() == stamps_) return;
+    if (const Status loaded = load(false); !loaded) {
+        counters_->tls_reloads_refused.add(1);
+        log_.event(admin::LogLevel::error, "certificates_refused",
+                   loaded.error().message + "; the certificates before are kept");
+        return;
+    }
+    counters_->tls_reloads.add(1);
+    log_.event(admin::LogLevel::info, "certificates", "loaded anew");
+}
+
+}  // namespace ringmx::server

@@ -1,0 +1,98 @@
+// The certificates that a configuration names: read, checked, made into one context for each core, and made
+// anew when their files change. A thread looks at the files each tls.check_interval and when it is told to;
+// what it cannot use is refused, and the contexts before stay. It changes the ticket keys, too. docs/tls.md.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "admin/counters.hpp"
+#include "admin/log.hpp"
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "tls/context.hpp"
+
+namespace ringmx::server {
+
+// Where a core finds the context for a new channel. Any thread may put another one there.
+class ContextSlot {
+ public:
+    std::shared_ptr<const tls::Context> get() const {
+        const std::lock_guard lock(mutex_);
+        return context_;
+    }
+    void set(std::shared_ptr<const tls::Context> context) {
+        const std::lock_guard lock(mutex_);
+        context_.swap(context);
+    }
+
+ private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const tls::Context> context_;
+};
+
+// What the configuration asks of a context, with the files read. The error names the file.
+Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config);
+
+// Everything that can be told of them now, for `ringmx check`: the error is what a start or a reload would
+// refuse, or a certificate out of its time; else what is allowed and yet surprising: one that ends within
+// 14 days, a host name that none of them covers.
+Result<std::vector<std::string>> check_certificates(const config::TlsConfig& config,
+                                                    const std::string& hostname);
+
+class TlsSetup {
+ public:
+    // With certificates in `config`, which outlives the object, as `log` does. A certificate out of its time
+    // is a line in the log, not an error: mail goes on.
+    static Result<std::unique_ptr<TlsSetup>> open(const config::TlsConfig& config,
+                                                  const std::string& hostname, unsigned cores,
+                                                  admin::Log& log);
+    ~TlsSetup();  // stop()
+    TlsSetup(const TlsSetup&) = delete;
+    TlsSetup& operator=(const TlsSetup&) = delete;
+
+    const ContextSlot& slot(unsigned core) const { return slots_[core]; }
+    // Starts the thread; it counts into `counters`.
+    void start(admin::CoreCounters& counters);
+    void reload();  // soon, whether the files have changed or not; any thread
+    void stop();
+
+ private:
+    // What tells that a file has changed; zero: it cannot be looked at.
+    struct Stamp {
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
+        std::int64_t modified_ns = 0;
+        std::int64_t octets = 0;
+        bool operator==(const Stamp&) const = default;
+    };
+
+    TlsSetup(const config::TlsConfig& config, const std::string& hostname, unsigned cores, admin::Log& log);
+    static Stamp stamp_of(const std::string& path);
+    std::vector<Stamp> stamps() const;
+    Status load(bool first);
+    void warn_of_validity(const tls::ContextOptions& options);
+    void watch();
+    void look(bool in_any_case);
+
+    const config::TlsConfig& config_;
+    const std::string hostname_;
+    admin::Log& log_;
+    std::vector<ContextSlot> slots_;
+    std::shared_ptr<tls::TicketKeys> keys_;
+    std::vector<Stamp> stamps_;  // the thread's, once it runs
+    admin::CoreCounters* counters_ = nullptr;
+
+    std::mutex mutex_;  // guards what follows
+    std::condition_variable wake_;
+    bool reload_wanted_ = false;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace ringmx::server
