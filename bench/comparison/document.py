@@ -37,12 +37,13 @@ def run_lines(results):
     yield f"- CPU time: {one('clock')}"
     yield f"- ringmx's transaction log: {one('log')}; each server logs as it does by default, to a file"
     yield (f"- {one('sessions')} connections, kept open, a message under way on each; before the clock is read, a tenth of the "
-           "messages of a round to warm up (as many again for servers in JavaScript). Median over the rounds (least–most); ratios are of CPU per message, and medians of "
+           "messages of a round to warm up (as many again for servers in JavaScript). Median over the rounds "
+           "(least–most); ratios are of CPU per message, and medians of "
            "the ratios within the rounds. Fewer messages a round for the slower servers, on as many connections")
     yield ""
     rows = [["run", "date", "commit", "load average at its start", "scheduling", "command"]]
-    rows += [[str(run["id"]), run["date"], run["commit"], f"{run['load_average']:.2f}", run["scheduling"], f"`{run['command']}`"]
-             for run in results.runs]
+    rows += [[str(run["id"]), run["date"], run["commit"], f"{run['load_average']:.2f}", run["scheduling"],
+              f"`{run['command']}`"] for run in results.runs]
     yield tables.markdown_table(rows)
 
 

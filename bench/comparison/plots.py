@@ -96,8 +96,8 @@ def panels_of(results, length):
 
 
 def cpu_plot(results, servers, length=KIB):
-    return dots(f"CPU per message in the server, {size_text(length)}", "µs of CPU time a message (logarithmic; less is better)",
-                "cpu_us", panels_of(results, length), servers,
+    return dots(f"CPU per message in the server, {size_text(length)}",
+                "µs of CPU time a message (logarithmic; less is better)", "cpu_us", panels_of(results, length), servers,
                 "All processes of the server counted; median of the rounds, and a line from least to most.")
 
 
@@ -168,8 +168,8 @@ def latency_plot(results, servers):
     top, height = 76, 330
     page = Page(WIDTH, top + height + 62 + legend_height(names) + 12, "Latency against offered rate")
     page.text(16, 26, "Latency against offered rate, 1 KiB, pipelined where offered", "title")
-    page.text(16, 44, "From when a message was due to its 250 (open loop): a server that falls behind shows it. "
-              "Each line ends where it does.", "small")
+    page.text(16, 44, "From when a message was due to its 250 (open loop): a server that falls behind shows it.",
+              "small")
     panels = (("p50", "median", 60, 420), ("p99", "99th percentile", 486, WIDTH - 14))
     lines = {key: curves(samples, servers, key) for key, *_ in panels}
     rates = [rate for line in lines["p50"].values() for rate, _ in line]

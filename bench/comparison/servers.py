@@ -10,6 +10,7 @@ from .peers.scripted import Aiosmtpd, Haraka, SmtpServer
 
 SERVERS = {server.name: server for server in (
     Floor(), DurableFloor(), Discard(), DiscardWorker(), DiscardPlugin(), EpollDiscard(), EpollDiscardLevel(),
-    Spool(), SpoolWorker(), EpollSpool(), Maildir(), SmtpSink(), SmtpServer(), Aiosmtpd(), Haraka(), OpenSmtpd(), Postfix(), Exim())}
+    Spool(), SpoolWorker(), EpollSpool(), Maildir(), SmtpSink(), SmtpServer(), Aiosmtpd(), Haraka(),
+    OpenSmtpd(), Postfix(), Exim())}
 
 RINGMX = tuple(name for name in SERVERS if name.split("-")[0] in ("discard", "spool", "maildir"))

@@ -32,6 +32,10 @@ def number(value):
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def quoted(text):
+    return escape(text, {'"': "&quot;"})
+
+
 class Page:
     """Elements in the order in which they are painted. Colours that differ with the scheme are classes."""
 
@@ -41,7 +45,7 @@ class Page:
         self.colours = {}      # class: (light, dark)
 
     def add(self, name, content=None, **attributes):
-        words = " ".join(f'{key.rstrip("_").replace("_", "-")}="{escape(value if isinstance(value, str) else number(value), {chr(34): "&quot;"})}"'
+        words = " ".join(f'{key.rstrip("_").replace("_", "-")}="{quoted(value if isinstance(value, str) else number(value))}"'
                          for key, value in attributes.items() if value is not None)
         self.elements.append(f"<{name} {words}/>" if content is None else f"<{name} {words}>{escape(content)}</{name}>")
 
@@ -62,7 +66,8 @@ class Page:
         if shape == "circle":
             self.add("circle", cx=x, cy=y, r=radius, class_=classes, stroke_width=2)
             return
-        corners = {"square": ((-.9, -.9), (.9, -.9), (.9, .9), (-.9, .9)), "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+        corners = {"square": ((-.9, -.9), (.9, -.9), (.9, .9), (-.9, .9)),
+                   "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
                    "triangle": ((0, -1.2), (1.2, 1), (-1.2, 1)), "down": ((0, 1.2), (1.2, -1), (-1.2, -1))}[shape]
         points = " ".join(f"{number(x + radius * dx)},{number(y + radius * dy)}" for dx, dy in corners)
         self.add("polygon", points=points, class_=classes, stroke_width=2)
@@ -79,9 +84,10 @@ class Page:
 
     def render(self):
         head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
-                f'height="{self.height}" role="img" aria-label="{escape(self.title, {chr(34): "&quot;"})}">')
+                f'height="{self.height}" role="img" aria-label="{quoted(self.title)}">')
         return "\n".join([head, f"<title>{escape(self.title)}</title>", f"<style>{STYLE}{self.colour_style()}</style>",
-                          f'<rect class="page" width="{self.width}" height="{self.height}" rx="6"/>', *self.elements, "</svg>", ""])
+                          f'<rect class="page" width="{self.width}" height="{self.height}" rx="6"/>',
+                          *self.elements, "</svg>", ""])
 
 
 class LogAxis:

@@ -128,7 +128,8 @@ class Cpu(unittest.TestCase):
         self.assertTrue(CpuTime(1_000_000_000, 2_000_000_000).clocks_apart())
 
     def test_cgroup_v2_is_found_beside_version_1(self):
-        mounts = SimpleNamespace(read_text=lambda: "c /sys/fs/cgroup/cpu cgroup rw 0 0\nd /sys/fs/cgroup/unified cgroup2 rw 0 0\n")
+        mounts = SimpleNamespace(read_text=lambda: "c /sys/fs/cgroup/cpu cgroup rw 0 0\n"
+                                                   "d /sys/fs/cgroup/unified cgroup2 rw 0 0\n")
         self.assertEqual(cgroup_root(mounts), pathlib.Path("/sys/fs/cgroup/unified"))
         self.assertIsNone(cgroup_root(SimpleNamespace(read_text=lambda: "proc /proc proc rw 0 0\n")))
 

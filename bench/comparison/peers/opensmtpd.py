@@ -21,8 +21,8 @@ class OpenSmtpd(Server):
     title = "OpenSMTPD"
     stores = "two files each, not synced"
     promise = "wrote a file for the mail and one for its envelope, and synced nothing: both survive its end, not a power cut"
-    setup = ("deliveries paused (`-P mda -P mta`); on 5 connections: its listen queue is so long, and of more that are opened at "
-             "once some are lost")
+    setup = ("deliveries paused (`-P mda -P mta`); on 5 connections: its listen queue is so long, and of more that are "
+             "opened at once some are lost")
     sessions_max = 5
     pace = 0.2
     needs_root = True

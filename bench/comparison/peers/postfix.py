@@ -63,8 +63,8 @@ class Postfix(Server):
     title = "Postfix"
     stores = "a file each, synced"
     promise = "wrote a queue file, and synced it (one fsync a message)"
-    setup = ("its own instance; everything is held (`check_client_access static:HOLD`), nothing delivered; `in_flow_delay = 0`, "
-             "without which it pauses when mail comes faster than it leaves")
+    setup = ("its own instance; everything is held (`check_client_access static:HOLD`), nothing delivered; "
+             "`in_flow_delay = 0`, without which it pauses when mail comes faster than it leaves")
     pace = 0.1
     chunking = True
     needs_root = True

@@ -99,7 +99,8 @@ class Aiosmtpd(Server):
 
     def version(self, _place):
         return subprocess.run(
-            [PYTHON, "-c", "import aiosmtpd, sys; print('aiosmtpd', aiosmtpd.__version__ + ', Python', sys.version.split()[0])"],
+            [PYTHON, "-c",
+             "import aiosmtpd, sys; print('aiosmtpd', aiosmtpd.__version__ + ', Python', sys.version.split()[0])"],
             capture_output=True, text=True, check=False).stdout.strip()
 
     def launch(self, place):
