@@ -42,7 +42,13 @@ constexpr std::size_t tls_record_sent_octets_max = 4096;
 constexpr std::size_t tls_kept_octets_max = 128u << 10;
 constexpr std::size_t tls_record_octets_max = 16384 + 512;  // RFC 8446 §5.2, RFC 5246 §6.2.3, with its header
 constexpr std::size_t tls_plaintext_room_octets = 16384;    // a record's plaintext; per core
-constexpr std::uint32_t tls_handshake_steps_max = 8;        // a core's per turn, of about 0.2 ms each
+constexpr std::size_t tls_client_hello_octets_max = 16u << 10;      // one in use has 0.3 to 2 KiB
+constexpr std::size_t tls_certificate_list_octets_max = 16u << 10;  // a client's
+// Handshake records of an open connection (KeyUpdate, RFC 8446 §4.6.3): so many, and one more for so many
+// octets of data. Each costs some 30 µs.
+constexpr std::uint64_t tls_rekeys_max = 16;
+constexpr std::uint64_t tls_octets_per_rekey = 64u << 10;
+constexpr std::uint32_t tls_handshake_steps_max = 8;  // a core's per turn, of about 0.2 ms each
 // In the middle of its handshake a connection takes 43 KiB, afterwards 14 (docs/benchmarks.md): a quarter of
 // a core's connections may be there at a time, the others wait before their first step. So many for each are
 // enough for all.

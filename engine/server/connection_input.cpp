@@ -70,7 +70,8 @@ void Connection::hold(Bytes data) {
 void Connection::feed_held() {
     if (shaking()) return;  // it is ciphertext, which waits for its turn
     feed_held_chunks();
-    if (tls_ && tls_->channel->has_plaintext() && takes_input()) decrypt({});
+    // Also behind half a command line that is held: its rest may be in the channel.
+    if (tls_ && tls_->channel->has_plaintext() && session_.waiting() == smtp::Waiting::input) decrypt({});
 }
 
 void Connection::feed_held_chunks() {

@@ -209,6 +209,7 @@ void Connection::on_send(std::int32_t result) {
         if (!has_output()) finish_flush();
         return;
     }
+    if (phase_ != Phase::open) return;  // the channel has failed, and with it the session
     touch();
     if (session_.waiting() == smtp::Waiting::room) go_on();
 }

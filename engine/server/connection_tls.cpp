@@ -88,7 +88,8 @@ void Connection::expect_handshake() {
 
 void Connection::take_ciphertext(Bytes data) {
     if (!tls_->shaking) return decrypt(data);
-    if (!tls_->queued && core_.may_shake_hands() && may_begin_handshake()) return decrypt(data);
+    const bool its_turn = tls_->under_way || !core_.handshakes_wait();  // who waits comes before who is new
+    if (!tls_->queued && its_turn && core_.may_shake_hands() && may_begin_handshake()) return decrypt(data);
     hold(data);
     if (!std::exchange(tls_->queued, true)) core_.queue_handshake(slot_);
 }
@@ -137,7 +138,7 @@ void Connection::decrypt(Bytes data) {
             end_of_input_ = true;
             return;
         }
-    } while (!data.empty() || (channel.has_plaintext() && takes_input()));
+    } while (!data.empty() || (channel.has_plaintext() && session_.waiting() == smtp::Waiting::input));
 }
 
 // The peer has ended it, and nothing of it is left in the channel.
@@ -223,7 +224,12 @@ void Connection::seal_replies() {
             output_->begin = output_->end - static_cast<std::uint32_t>(replies.size());
             if (replies.empty() || channel.state() == tls::Channel::State::failed) drop_output();
         }
-        if (octets == 0) return;
+        if (octets == 0) break;
+    }
+    if (wire->payload().empty()) drop_wire();
+    if (channel.state() == tls::Channel::State::failed && session_.waiting() != smtp::Waiting::closed) {
+        channel_failed({});
+        settle();
     }
 }
 

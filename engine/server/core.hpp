@@ -101,6 +101,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     // So many may be under way at a time, for the memory that they take; false: not now, await_handshake()
     // then.
     bool begin_handshake();
+    bool handshakes_wait() const { return !to_shake_.empty() || !awaiting_handshake_.empty(); }
     void await_handshake(std::uint32_t slot) { awaiting_handshake_.push_back(slot); }
     void end_handshake();
     bool streams() const { return traits_.streams; }

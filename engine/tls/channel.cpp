@@ -15,7 +15,14 @@ namespace ringmx::tls {
 
 namespace {
 
-constexpr std::byte kHandshakeRecord{22};  // RFC 8446 §5.1
+constexpr std::uint8_t kHandshakeRecord = 22;  // RFC 8446 §5.1
+constexpr std::byte kClientHello{1};           // RFC 8446 §4
+
+// Where the head of a connection's first record and message has what: type and length of either.
+constexpr std::size_t kRecordLengthAt = 3;
+constexpr std::size_t kMessageTypeAt = 5;
+constexpr std::size_t kMessageLengthAt = 6;
+constexpr std::size_t kMessageHeaderOctets = 4;
 
 // What a record has beside its plaintext, at most: header, nonce, padding and tag of any suite (RFC 5246
 // §6.2.3).
@@ -43,6 +50,8 @@ Channel::Channel(std::shared_ptr<const Context> context) : context_(std::move(co
     }
     SSL_set_bio(ssl_, bio, bio);
     SSL_set_accept_state(ssl_);
+    SSL_set_msg_callback(ssl_, watch);
+    SSL_set_msg_callback_arg(ssl_, this);
 }
 
 Channel::~Channel() {
@@ -50,12 +59,46 @@ Channel::~Channel() {
     ERR_clear_error();
 }
 
+// OpenSSL would answer what is no TLS with an alert, which makes no sense to whoever does not speak it; and
+// it makes room for a whole ClientHello as soon as its length has come.
+void Channel::look_at_head(Bytes ciphertext) {
+    const std::size_t count = std::min(head_.size() - head_octets_, ciphertext.size());
+    std::copy_n(ciphertext.begin(), count, head_.begin() + static_cast<std::ptrdiff_t>(head_octets_));
+    head_octets_ += count;
+    const auto octet = [this](std::size_t at) { return std::to_integer<std::size_t>(head_[at]); };
+    if (head_octets_ > 0 && octet(0) != kHandshakeRecord) return fail(Failure::not_tls, {});
+    if (head_octets_ < head_.size()) return;
+    const std::size_t record = octet(kRecordLengthAt) << 8 | octet(kRecordLengthAt + 1);
+    const std::size_t message =
+        octet(kMessageLengthAt) << 16 | octet(kMessageLengthAt + 1) << 8 | octet(kMessageLengthAt + 2);
+    if (record < kMessageHeaderOctets || head_[kMessageTypeAt] != kClientHello ||
+        message > limits::tls_client_hello_octets_max)
+        fail(Failure::protocol, "not a ClientHello, or too long");
+}
+
+// OpenSSL tells of each record: its type as it stands in clear, and the type that TLS 1.3 hides in it.
+void Channel::watch(int sent, int version, int type, const void* octets, std::size_t count, ssl_st*,
+                    void* channel) {
+    if (sent != 0 || count == 0) return;
+    const auto first = *static_cast<const std::uint8_t*>(octets);
+    if (type == SSL3_RT_INNER_CONTENT_TYPE || (type == SSL3_RT_HEADER && version != TLS1_3_VERSION))
+        static_cast<Channel*>(channel)->see_record(first);
+}
+
+// On an open connection handshake records are KeyUpdates (TLS 1.3), which cost us more than the client, or
+// the beginning of a renegotiation (TLS 1.2), which OpenSSL refuses only when it is complete.
+void Channel::see_record(std::uint8_t type) {
+    if (state_ != State::open || type != kHandshakeRecord) return;
+    const bool renegotiation = SSL_version(ssl_) != TLS1_3_VERSION;
+    if (!renegotiation && ++rekeys_ <= limits::tls_rekeys_max + data_octets_ / limits::tls_octets_per_rekey)
+        return;
+    refused_ = true;
+    ends_.input = {};  // it is not to go on
+}
+
 std::size_t Channel::open(Bytes& ciphertext, MutableBytes plaintext) {
-    if (!begun_ && !ciphertext.empty()) {
-        begun_ = true;
-        // OpenSSL would answer with an alert, which makes no sense to whoever does not speak TLS.
-        if (ciphertext.front() != kHandshakeRecord) fail(Failure::not_tls, {});
-    }
+    ERR_clear_error();  // of whoever else uses OpenSSL on this thread: SSL_get_error() would take it for ours
+    if (state_ == State::handshake && head_octets_ < head_.size()) look_at_head(ciphertext);
     ends_.input = ciphertext;
     if (state_ == State::handshake) shake_hands();
     const std::size_t got = state_ == State::open ? read(plaintext) : 0;
@@ -77,12 +120,18 @@ std::size_t Channel::read(MutableBytes plaintext) {
     while (total < plaintext.size() && (!ends_.input.empty() || SSL_pending(ssl_) > 0)) {
         std::size_t got = 0;
         const int result = SSL_read_ex(ssl_, plaintext.data() + total, plaintext.size() - total, &got);
+        if (refused_) {
+            fail(Failure::protocol, "too many handshake messages on an open connection");
+            ERR_clear_error();
+            break;
+        }
         if (result != 1) {
             settle(result);
             break;
         }
         total += got;
     }
+    data_octets_ += total;
     return total;
 }
 
@@ -108,6 +157,7 @@ void Channel::fail(Failure failure, std::string_view text) {
 }
 
 std::size_t Channel::seal(Bytes& plaintext, MutableBytes ciphertext) {
+    ERR_clear_error();
     std::size_t written = ends_.take_kept(ciphertext);
     if (state_ == State::handshake || state_ == State::failed || closed_) return written;
     while (!plaintext.empty() && !has_output() && ciphertext.size() - written > kRecordOverheadMax) {
@@ -121,6 +171,10 @@ std::size_t Channel::seal(Bytes& plaintext, MutableBytes ciphertext) {
         ends_.output = {};
         if (result != 1) {
             settle(result);
+            // In the middle of a message of the client's own OpenSSL writes nothing, and may never do so
+            // again.
+            if (state_ != State::failed)
+                fail(Failure::protocol, "data cannot be written within a handshake message");
             break;
         }
         RMX_ASSERT(taken == octets);

@@ -80,6 +80,10 @@ class Channel {
  private:
     explicit Channel(std::shared_ptr<const Context> context);
     void shake_hands();
+    void look_at_head(Bytes ciphertext);
+    static void watch(int sent, int version, int type, const void* octets, std::size_t count, ssl_st* ssl,
+                      void* channel);
+    void see_record(std::uint8_t type);
     std::size_t read(MutableBytes plaintext);
     void settle(int result);
     void fail(Failure failure, std::string_view text);
@@ -90,7 +94,11 @@ class Channel {
     std::string_view failure_text_;
     State state_ = State::handshake;
     Failure failure_ = Failure::none;
-    bool begun_ = false;  // the first octet has come
+    std::array<std::byte, 9> head_{};  // of the first record, and of the message in it
+    std::size_t head_octets_ = 0;
+    std::uint64_t data_octets_ = 0;  // plaintext that has come
+    std::uint64_t rekeys_ = 0;       // handshake records on the open connection
+    bool refused_ = false;           // the client does what is not accepted
     bool closed_ = false;
 };
 

@@ -47,6 +47,12 @@ int write_ciphertext(BIO* bio, const char* from, std::size_t octets, std::size_t
     if (!rest.empty()) {
         if (ends.kept_octets() + rest.size() > limits::tls_kept_octets_max) return 0;
         try {
+            if (ends.kept_begin >=
+                ends.kept_octets()) {  // what was taken makes room, before more memory does
+                ends.kept.erase(ends.kept.begin(),
+                                ends.kept.begin() + static_cast<std::ptrdiff_t>(ends.kept_begin));
+                ends.kept_begin = 0;
+            }
             ends.kept.insert(ends.kept.end(), rest.begin(), rest.end());
         } catch (const std::bad_alloc&) {
             return 0;

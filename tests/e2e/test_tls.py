@@ -200,6 +200,54 @@ class Sending(TlsTest):
                     client.at_end()  # with close_notify, or this raises
             self.assertEqual(len(server.listing()), 2)
 
+    def test_a_command_line_cut_by_the_edge_of_records_is_answered(self):
+        """Records that come in one segment: what the session has taken half of is in one place, its rest in another."""
+        commands = b"NOOP\r\n" * 2900
+        with self.server() as server:
+            for first in (16000, 16379, 16380, 16381, 16384):
+                client = MemoryTls(server.tls_port, self.context())
+                client.read_lines(1)
+                client.tls.write(commands[:first])
+                client.tls.write(commands[first:])
+                client.flush()  # both records
+                lines = client.read_lines(len(commands) // 6)
+                self.assertEqual({line[:3] for line in lines}, {b"250"}, first)
+                client.close()
+
+
+class MemoryTls:
+    """A client whose ciphertext leaves when it is told to."""
+
+    def __init__(self, port, context, name="mx.test"):
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        self.pump(self.tls.do_handshake)
+        self.flush()
+
+    def flush(self):
+        self.socket.sendall(self.outgoing.read())
+
+    def pump(self, step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self.flush()
+                octets = self.socket.recv(65536)
+                if not octets:
+                    raise AssertionError("the server has ended the connection") from None
+                self.incoming.write(octets)
+
+    def read_lines(self, count):
+        text = b""
+        while text.count(b"\n") < count:
+            text += self.pump(lambda: self.tls.read(65536))
+        return text.splitlines()
+
+    def close(self):
+        self.socket.close()
+
 
 class OpenSsl(TlsTest):
     def s_client(self, port, *arguments, text=b"QUIT\r\n", starttls=True):

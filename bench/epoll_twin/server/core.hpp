@@ -95,6 +95,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void handshake_step_done() {}
     void queue_handshake(std::uint32_t) {}
     bool begin_handshake() { return false; }
+    bool handshakes_wait() const { return false; }
     void await_handshake(std::uint32_t) {}
     void end_handshake() {}
     bool streams() const { return traits_.streams; }

@@ -1,6 +1,12 @@
 // A channel against OpenSSL's own client, with every split of what arrives and little room for what leaves.
 #include "tls/channel.hpp"
 
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+
+#include "base/limits.hpp"
 #include "tls_client.hpp"
 
 namespace ringmx::tls::test {
@@ -262,17 +268,144 @@ TEST(ChannelFailures, AfterAFailureNothingIsTakenAndNothingComes) {
     EXPECT_FALSE(server.channel->has_plaintext());
 }
 
-// Records of the client's that ask for an answer each (KeyUpdate, RFC 8446 §4.6.3): the answers are bounded.
-TEST(ChannelFailures, AFloodOfKeyUpdatesEndsTheConnection) {
+// --- what is not accepted on an open connection (KeyUpdate, RFC 8446 §4.6.3)
+
+void update_key(Client& client, Server& server, int type) {
+    SSL_key_update(client.ssl(), type);
+    SSL_do_handshake(client.ssl());
+    server.receive(client.sent());
+}
+
+TEST(ChannelFailures, SomeKeyUpdatesAreFollowedAndMoreWithMoreData) {
     Client client({.version_min = TLS1_3_VERSION});
     Server server(make_context(one_certificate()));
     ASSERT_TRUE(shake_hands(client, server));
-    std::string flood;
-    for (int i = 0; i < 20000 && server.channel->state() == Channel::State::open; ++i) {
-        SSL_key_update(client.ssl(), SSL_KEY_UPDATE_REQUESTED);
-        SSL_do_handshake(client.ssl());
+    const std::string data(limits::tls_octets_per_rekey, 'x');
+    for (std::uint64_t i = 0; i < 2 * limits::tls_rekeys_max; ++i) {
+        update_key(client, server, SSL_KEY_UPDATE_REQUESTED);
+        client.receive(server.take("answer"));
+        EXPECT_EQ(client.read(), "answer");
+        for (std::size_t at = 0; at < data.size(); at += 16384)
+            client.write(std::string_view(data).substr(at, 16384));
         server.receive(client.sent());
     }
+    EXPECT_EQ(server.channel->state(), Channel::State::open);
+    EXPECT_EQ(server.received.size(), 2 * limits::tls_rekeys_max * data.size());
+}
+
+TEST(ChannelFailures, AFloodOfKeyUpdatesEndsTheConnection) {
+    for (const int type : {SSL_KEY_UPDATE_REQUESTED, SSL_KEY_UPDATE_NOT_REQUESTED}) {
+        Client client({.version_min = TLS1_3_VERSION});
+        Server server(make_context(one_certificate()));
+        ASSERT_TRUE(shake_hands(client, server));
+        std::uint64_t sent = 0;
+        while (sent < 1000 && server.channel->state() == Channel::State::open) {
+            update_key(client, server, type);
+            ++sent;
+        }
+        EXPECT_EQ(server.channel->state(), Channel::State::failed);
+        EXPECT_EQ(server.channel->failure(), Failure::protocol);
+        EXPECT_EQ(sent, limits::tls_rekeys_max + 1);
+    }
+    expect_no_errors_left();
+}
+
+// A record of the client's under its present key, the first of them: what no library sends.
+std::string sealed_record(SSL* client, const std::string& secret, std::string_view inner,
+                          std::uint8_t inner_type) {
+    const EVP_MD* digest = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(client));
+    const auto expand = [&](std::string_view label, std::size_t octets) {
+        std::vector<unsigned char> out(octets);
+        EVP_KDF* kdf = EVP_KDF_fetch(nullptr, "TLS13-KDF", nullptr);
+        EVP_KDF_CTX* context = EVP_KDF_CTX_new(kdf);
+        int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+        std::string name = EVP_MD_get0_name(digest);
+        std::string prefix = "tls13 ";
+        std::string label_text(label);
+        std::string key = secret;
+        OSSL_PARAM parameters[] = {
+            OSSL_PARAM_construct_int("mode", &mode),
+            OSSL_PARAM_construct_utf8_string("digest", name.data(), 0),
+            OSSL_PARAM_construct_octet_string("key", key.data(), key.size()),
+            OSSL_PARAM_construct_octet_string("prefix", prefix.data(), prefix.size()),
+            OSSL_PARAM_construct_octet_string("label", label_text.data(), label_text.size()),
+            OSSL_PARAM_construct_end()};
+        EXPECT_EQ(EVP_KDF_derive(context, out.data(), out.size(), parameters), 1);
+        EVP_KDF_CTX_free(context);
+        EVP_KDF_free(kdf);
+        return out;
+    };
+    constexpr std::size_t kTag = 16;
+    std::string plain(inner);
+    plain += static_cast<char>(inner_type);
+    const std::size_t length = plain.size() + kTag;
+    std::string record{'\x17', '\x03', '\x03', static_cast<char>(length >> 8), static_cast<char>(length)};
+    const auto key = expand("key", 32);
+    const auto nonce = expand("iv", 12);  // sequence number 0
+    std::vector<unsigned char> out(length);
+    EVP_CIPHER_CTX* cipher = EVP_CIPHER_CTX_new();
+    int count = 0;
+    EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data());
+    EVP_EncryptUpdate(cipher, nullptr, &count, reinterpret_cast<const unsigned char*>(record.data()), 5);
+    EVP_EncryptUpdate(cipher, out.data(), &count, reinterpret_cast<const unsigned char*>(plain.data()),
+                      static_cast<int>(plain.size()));
+    EVP_EncryptFinal_ex(cipher, out.data() + count, &count);
+    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, kTag, out.data() + plain.size());
+    EVP_CIPHER_CTX_free(cipher);
+    return record.append(out.begin(), out.end());
+}
+
+// As long as the rest of it has not come OpenSSL writes nothing, and gives no other reason than that it
+// waits.
+TEST(ChannelFailures, DataBehindHalfAHandshakeMessageEndsTheConnectionInsteadOfWaitingForEver) {
+    static std::string secret;
+    secret.clear();
+    Client client({.version_min = TLS1_3_VERSION});
+    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(client.ssl()), [](const SSL*, const char* line) {
+        const std::string_view text = line;
+        if (!text.starts_with("CLIENT_TRAFFIC_SECRET_0 ")) return;
+        const std::string_view hex = text.substr(text.rfind(' ') + 1);
+        for (std::size_t at = 0; at + 1 < hex.size(); at += 2)
+            secret += static_cast<char>(std::stoi(std::string(hex.substr(at, 2)), nullptr, 16));
+    });
+    Server server(make_context(one_certificate()));
+    ASSERT_TRUE(shake_hands(client, server));
+    ASSERT_STREQ(SSL_get_cipher(client.ssl()), "TLS_AES_256_GCM_SHA384");
+    constexpr std::string_view kHalf("\x18\x00\x00\x01", 4);  // of a KeyUpdate, which has five octets
+    server.receive(sealed_record(client.ssl(), secret, kHalf, 22));
+    ASSERT_EQ(server.channel->state(), Channel::State::open);
+    const std::string_view text = "250 2.0.0 Ok\r\n";
+    Bytes rest = as_bytes(text);
+    std::array<std::byte, 4096> room;
+    EXPECT_EQ(server.channel->seal(rest, room), 0u);
+    EXPECT_EQ(server.channel->state(), Channel::State::failed);
+    EXPECT_EQ(server.channel->failure(), Failure::protocol);
+    expect_no_errors_left();
+}
+
+TEST(ChannelFailures, ARenegotiationEndsTheConnectionWithItsFirstRecord) {
+    Client client({.version_max = TLS1_2_VERSION});
+    Server server(make_context(one_certificate()));
+    ASSERT_TRUE(shake_hands(client, server));
+    SSL_renegotiate(client.ssl());
+    SSL_do_handshake(client.ssl());
+    server.receive(client.sent());
+    EXPECT_EQ(server.channel->state(), Channel::State::failed);
+    EXPECT_EQ(server.channel->failure(), Failure::protocol);
+    expect_no_errors_left();
+}
+
+TEST(ChannelFailures, AClientHelloThatAnnouncesTooMuchIsRefusedAtItsNinthOctet) {
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{9}}) {
+        Server server(make_context(one_certificate()));
+        server.receive(std::string_view("\x16\x03\x01\x40\x00\x01\x01\x00", 8), piece);
+        EXPECT_EQ(server.channel->state(), Channel::State::handshake);
+        server.receive(std::string_view("\x00", 1));
+        EXPECT_EQ(server.channel->state(), Channel::State::failed);
+        EXPECT_EQ(server.channel->failure(), Failure::protocol);
+    }
+    Server server(make_context(one_certificate()));
+    server.receive(std::string_view("\x16\x03\x01\x00\x01\x01\x16\x03\x01", 9));  // in records of an octet
     EXPECT_EQ(server.channel->state(), Channel::State::failed);
     expect_no_errors_left();
 }
