@@ -135,8 +135,8 @@ void TlsSetup::warn_of_validity(const tls::ContextOptions& options) {
 TlsSetup::Stamp TlsSetup::stamp_of(const std::string& path) {
     struct stat found {};
     if (::stat(path.c_str(), &found) != 0) return {};
-    return {found.st_dev, found.st_ino, found.st_mtim.tv_sec * kNsPerSecond + found.st_mtim.tv_nsec,
-            found.st_size};
+    const auto ns = [](const timespec& time) { return time.tv_sec * kNsPerSecond + time.tv_nsec; };
+    return {found.st_dev, found.st_ino, ns(found.st_mtim), ns(found.st_ctim), found.st_size};
 }
 
 std::vector<TlsSetup::Stamp> TlsSetup::stamps() const {
@@ -202,13 +202,17 @@ void TlsSetup::watch() {
 }
 
 void TlsSetup::look(bool in_any_case) {
-    if (!in_any_case && stamps() == stamps_) return;
+    // What was refused may be good by now, as it is: a certificate that begins a little later.
+    if (!in_any_case && refusal_.empty() && stamps() == stamps_) return;
     if (const Status loaded = load(false); !loaded) {
+        const bool known = std::exchange(refusal_, loaded.error().message) == loaded.error().message;
+        if (known && !in_any_case) return;
         counters_->tls_reloads_refused.add(1);
         log_.event(admin::LogLevel::error, "certificates_refused",
                    loaded.error().message + "; the certificates before are kept");
         return;
     }
+    refusal_.clear();
     counters_->tls_reloads.add(1);
     log_.event(admin::LogLevel::info, "certificates", "loaded anew");
 }

@@ -68,6 +68,7 @@ class TlsSetup {
         std::uint64_t device = 0;
         std::uint64_t inode = 0;
         std::int64_t modified_ns = 0;
+        std::int64_t changed_ns = 0;  // its owner or its mode, too
         std::int64_t octets = 0;
         bool operator==(const Stamp&) const = default;
     };
@@ -86,6 +87,7 @@ class TlsSetup {
     std::vector<ContextSlot> slots_;
     std::shared_ptr<tls::TicketKeys> keys_;
     std::vector<Stamp> stamps_;  // the thread's, once it runs
+    std::string refusal_;        // of the last look at changed files; empty: they were taken
     admin::CoreCounters* counters_ = nullptr;
 
     std::mutex mutex_;  // guards what follows

@@ -106,6 +106,16 @@ TEST_F(TlsSetupTest, ABadOneIsRefusedAndTheOldOneKept) {
     EXPECT_EQ(counters_.tls_reloads.get(), 0u);
 }
 
+TEST_F(TlsSetupTest, OneThatWasRefusedIsTakenOnceItIsGood) {
+    config_.check_interval_s = 1;
+    open(1);
+    write(make_certificate({.common_name = "1", .begins_s = 3, .ends_s = 3600}));
+    EXPECT_TRUE(comes_to([&] { return counters_.tls_reloads_refused.get() == 1; }));
+    EXPECT_EQ(shown(0), "0");
+    EXPECT_TRUE(comes_to([&] { return shown(0) == "1"; })) << "without another change of the files";
+    EXPECT_EQ(counters_.tls_reloads_refused.get(), 1u) << "told once";
+}
+
 TEST_F(TlsSetupTest, AStartWithAnExpiredCertificateServesAndSaysSo) {
     write(make_certificate({.common_name = "old", .begins_s = -7200, .ends_s = -3600}));
     open(1);
