@@ -56,12 +56,42 @@ class Result(unittest.TextTestResult):
             self.record(subtest, "failed", str(error[1])[:2000])
 
 
+def cases(suite):
+    """Every test of a suite, in order."""
+    for one in suite:
+        if isinstance(one, unittest.TestSuite):
+            yield from cases(one)
+        else:
+            yield one
+
+
+def part_of(suite, number, count):
+    """The `number`th of `count` parts, about equally long, that have all tests together. A class is in one of them."""
+    chosen = unittest.TestSuite()
+    classes = []
+    for case in cases(suite):
+        if type(case) not in classes:
+            classes.append(type(case))
+        if classes.index(type(case)) % count == number - 1:
+            chosen.addTest(case)
+    return chosen
+
+
+def part(text):
+    number, count = map(int, text.split("/"))
+    if not 1 <= number <= count:
+        raise argparse.ArgumentTypeError("as in 1/2")
+    return number, count
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tests/e2e")
     parser.add_argument("--suite", choices=("e2e", "crash", "bench"), default="e2e")
     parser.add_argument("--short", action="store_true", help="fewer messages and connections")
     parser.add_argument("--sanitized", action="store_true", help="the programs carry a sanitizer")
     parser.add_argument("--report", type=pathlib.Path, help="write the outcomes to this file, as JSON")
+    parser.add_argument("--part", type=part, default=(1, 1), metavar="N/OF", help="only one of so many parts of the tests")
+    parser.add_argument("--without", metavar="MODULE", action="append", default=[], help="none of the tests in test_MODULE.py")
     parser.add_argument("-k", metavar="TEXT", action="append", help="only tests whose name contains TEXT")
     options = parser.parse_args()
     harness.SHORT, harness.SANITIZED = options.short, options.sanitized
@@ -70,8 +100,10 @@ def main():
     if options.k:
         loader.testNamePatterns = [f"*{text}*" for text in options.k]
     suite = loader.discover(str(TESTS / options.suite), pattern="test_*.py", top_level_dir=str(TESTS / options.suite))
+    suite = unittest.TestSuite(case for case in cases(suite)
+                               if type(case).__module__.removeprefix("test_") not in options.without)
     runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result)
-    result = runner.run(suite)
+    result = runner.run(part_of(suite, *options.part))
     shutil.rmtree(harness.SCRATCH, ignore_errors=True)
     if options.report:
         options.report.write_text(json.dumps({"tests": result.records}, indent=1))
