@@ -115,6 +115,7 @@ class Plugins(TestCase):
             server.wait_for("the lines", lambda: len(server.events("plugin")) >= 3)
             lines = [entry["text"] for entry in server.events("plugin")]
             self.assertEqual(lines, ["loaded", "one", "two \u00e4"])
+            server.wait_for("its line", lambda: server.events("start"))
             self.assertEqual(server.events("start")[0]["backend"], "actor")
             self.assertEqual(server.events("start")[0]["durability"], "replicated")
 

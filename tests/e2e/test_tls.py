@@ -434,7 +434,7 @@ class Ends(TlsTest):
                 drip.command("STARTTLS", 220)
                 begin = time.monotonic()
                 try:
-                    for octet in b"\x16\x03\x01\x02\x00" + b"\x01" * 40:  # progress does not postpone it
+                    for octet in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + b"\x03" * 40:  # progress does not postpone it
                         drip.send(bytes([octet]))
                         time.sleep(0.1)
                 except OSError:
