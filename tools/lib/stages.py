@@ -76,8 +76,8 @@ def end_to_end(stage, preset, folder, options=(), prefix=(), timeout_s=E2E_S_MAX
 
 
 def end_to_end_in_parts(stage, preset, options=(), prefix=()):
-    """Those of tests/e2e, which mostly wait: one part more at once than there are CPUs."""
-    count = os.cpu_count() + 1
+    """Those of tests/e2e, which mostly wait: as many parts at once as there are CPUs."""
+    count = max(2, os.cpu_count())
     tally = Tally()
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
         for result in pool.map(lambda number: part_of_end_to_end(
