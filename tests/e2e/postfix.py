@@ -40,7 +40,6 @@ discard   unix - - n - - discard
 anvil     unix - - n - 1 anvil
 tlsmgr    unix - - n 1000? 1 tlsmgr
 scache    unix - - n - 1 scache
-tlsmgr    unix - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 """
 
