@@ -6,13 +6,13 @@ import pathlib
 import sys
 
 from . import document, install, machine, plan as plans
-from .common import ROOT, SMTP_SOURCE, Failed, Interrupted, end_on_signals
+from .common import ROOT, SMTP_SOURCE, Failed, Interrupted
 from .cpu import Cgroup
 from .loads import LOADS
 from .measure import Measuring, say
 from .peers.base import Place
 from .results import Results
-from .running import become_subreaper
+from .running import run_command
 from .servers import SERVERS
 
 DOCS = ROOT / "docs"
@@ -166,15 +166,7 @@ def run(options):
 
 def main(arguments):
     options = parse_arguments(arguments)
-    become_subreaper()
-    end_on_signals()
-    try:
-        return run(options)
-    except Interrupted as interrupted:
-        return interrupted.exit_code
-    except Failed as failure:
-        say(f"bench/compare: {failure}")
-        return 1
+    return run_command("bench/compare", lambda: run(options))
 
 
 if __name__ == "__main__":

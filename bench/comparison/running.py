@@ -6,9 +6,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
-from .common import Failed, NotStarted
+from .common import Failed, Interrupted, NotStarted, end_on_signals
 from .cpu import Cgroup, CpuTime, process_table, tree
 
 START_S_MAX = 60      # zero-writing a spool's first segments takes its time
@@ -34,6 +35,19 @@ def descendants():
     """Everything that runs below this process."""
     table = process_table()
     return [pid for pid in tree(os.getpid(), table) if pid != os.getpid() and table[pid][1] not in "ZX"]
+
+
+def run_command(name, run):
+    """Runs a command of this folder to its end: its exit code, with nothing of what it started left."""
+    become_subreaper()
+    end_on_signals()
+    try:
+        return run()
+    except Interrupted as interrupted:
+        return interrupted.exit_code
+    except Failed as failure:
+        print(f"{name}: {failure}", file=sys.stderr, flush=True)
+        return 1
 
 
 class Running:

@@ -6,8 +6,8 @@ import shlex
 import sys
 
 from comparison import install, machine
-from comparison.common import ROOT, Failed, Interrupted, end_on_signals
-from comparison.running import become_subreaper
+from comparison.common import ROOT, Failed
+from comparison.running import run_command
 
 from . import connections, soak, spool
 from .server import raise_file_limit
@@ -62,12 +62,4 @@ def run(arguments):
 
 
 def main(arguments):
-    become_subreaper()
-    end_on_signals()
-    try:
-        return run(arguments)
-    except Interrupted as interrupted:
-        return interrupted.exit_code
-    except Failed as failure:
-        say(f"bench/scale: {failure}")
-        return 1
+    return run_command("bench/scale", lambda: run(arguments))
