@@ -66,6 +66,11 @@ Log::~Log() {
 
 void Log::event(LogLevel level, std::string_view event, std::string_view text,
                 std::initializer_list<LogField> fields) {
+    this->event(level, event, text, std::span(fields.begin(), fields.size()));
+}
+
+void Log::event(LogLevel level, std::string_view event, std::string_view text,
+                std::span<const LogField> fields) {
     const std::int64_t wall_us = read_clock().wall_us;
     const std::lock_guard lock(mutex_);
     if (events_.size() > kEventsBytesMax) return;

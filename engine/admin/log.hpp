@@ -48,6 +48,8 @@ class Log {
     // An event of the process: start, listening, drain. Any thread that may block for a moment: not a core.
     void event(LogLevel level, std::string_view event, std::string_view text,
                std::initializer_list<LogField> fields = {});
+    void event(LogLevel level, std::string_view event, std::string_view text,
+               std::span<const LogField> fields);
 
     // Opens the file anew before the next line; async-signal-safe. If that fails, the old file is kept and an
     // error line says so.

@@ -89,6 +89,11 @@ void check_tls(const Config& config, std::vector<Finding>& findings) {
     }
 }
 
+void check_confine(const ConfineConfig& confine, std::vector<Finding>& findings) {
+    if (confine.user.empty() && !confine.group.empty())
+        findings.push_back({"confine.group", "needs confine.user"});
+}
+
 void check_listeners(const ServerConfig& config, std::vector<Finding>& findings) {
     for (const std::string& address : config.listen_tls) {
         if (std::find(config.listen.begin(), config.listen.end(), address) != config.listen.end())
@@ -107,6 +112,7 @@ std::vector<Finding> cross_check(const Config& config) {
     check_delivery(config, findings);
     check_tls(config, findings);
     check_listeners(config.server, findings);
+    check_confine(config.confine, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",

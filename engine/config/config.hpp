@@ -32,6 +32,7 @@ enum class DurabilityLevel : std::uint8_t { none, process, machine, replicated }
 enum class TlsProfile : std::uint8_t { intermediate, modern };
 enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
 enum class ClientCertificates : std::uint8_t { none, request };
+enum class ConfineMode : std::uint8_t { automatic, required, off };
 enum class LogTransactions : std::uint8_t { all, errors, none };
 
 struct ServerConfig {
@@ -43,6 +44,14 @@ struct ServerConfig {
     std::uint64_t memory_bytes = std::uint64_t{1} << 30;   // the budget of server.memory
     std::uint32_t connections_max = 0;    // whole server; 0: from RLIMIT_NOFILE and the budget
     std::uint32_t shutdown_grace_s = 30;  // deadline of a drain
+};
+
+struct ConfineConfig {
+    ConfineMode mode = ConfineMode::automatic;
+    std::string user;               // empty: the one that started it
+    std::string group;              // empty: the user's
+    std::vector<std::string> read;  // paths beside those that the configuration names
+    std::vector<std::string> write;
 };
 
 struct AcceptConfig {
@@ -159,6 +168,7 @@ struct Config {
     TlsConfig tls;
     TimeoutConfig timeouts;
     StorageConfig storage;
+    ConfineConfig confine;
     LogConfig log;
     AdminConfig admin;
 };

@@ -128,8 +128,12 @@ std::string_view type_name(KeyType type) {
     switch (type) {
         case KeyType::hostname:
             return "domain name";
+        case KeyType::account:
+            return "name";
         case KeyType::path:
             return "path";
+        case KeyType::paths:
+            return "array of paths";
         case KeyType::boolean:
             return "boolean";
         case KeyType::count:
@@ -174,8 +178,12 @@ std::string limits_text(const Key& key) {
         }
         case KeyType::boolean:
             return "`true`, `false`";
+        case KeyType::account:
+            return "1 to 32 octets";
         case KeyType::path:
             return key.least == 0 ? "at most 4096 octets" : "1 to 4096 octets";
+        case KeyType::paths:
+            return "each 1 to 4096 octets";
         case KeyType::hostname:
             return "at most 255 octets";
         case KeyType::endpoints:
@@ -200,6 +208,10 @@ std::string describe_allowed(const Key& key) {
     switch (key.type) {
         case KeyType::hostname:
             return "a domain name, such as \"mx1.example.com\"";
+        case KeyType::account:
+            return "a name, such as \"ringmx\"";
+        case KeyType::paths:
+            return "an array of paths, such as [\"/var/lib/mail\"]";
         case KeyType::path:
             return key.least == 0 ? "a path as a string" : "a path, as a string that is not empty";
         case KeyType::boolean:

@@ -18,6 +18,7 @@ constexpr std::string_view kDurabilities[] = {"none", "process", "machine", "rep
 constexpr std::string_view kTlsProfiles[] = {"intermediate", "modern"};
 constexpr std::string_view kTlsVersions[] = {"1.2", "1.3"};
 constexpr std::string_view kClientCertificates[] = {"none", "request"};
+constexpr std::string_view kConfineModes[] = {"auto", "required", "off"};
 constexpr std::string_view kLogTransactions[] = {"all", "errors", "none"};
 
 constexpr std::uint64_t KiB = 1u << 10;
@@ -491,6 +492,43 @@ constexpr Key kKeys[] = {
      .since = "0.2.0",
      .description = "The options of `backend = \"kafka\"`."},
 
+    {.name = "confine.mode",
+     .type = KeyType::choice,
+     .field = [](Config& c) -> Field { return choice(c.confine.mode); },
+     .choices = kConfineModes,
+     .since = "0.2.0",
+     .description =
+         "What the server gives up once it serves: paths outside its own (Landlock), system calls that it "
+         "does not need (seccomp), privileges of programs that it might start. `\"auto\"`: what the kernel "
+         "can enforce, and less around a plugin of your own; `\"required\"`: all of it, or no start. "
+         "docs/confinement.md."},
+    {.name = "confine.user",
+     .type = KeyType::account,
+     .field = [](Config& c) -> Field { return &c.confine.user; },
+     .least = 1,
+     .word = "the one that started the server",
+     .since = "0.2.0",
+     .description =
+         "The user that a server started as root goes on as when its addresses are bound; it needs "
+         "write access to the spool, the log and the folder of the status socket."},
+    {.name = "confine.group",
+     .type = KeyType::account,
+     .field = [](Config& c) -> Field { return &c.confine.group; },
+     .least = 1,
+     .word = "the user's own",
+     .since = "0.2.0",
+     .description = "The group beside it."},
+    {.name = "confine.read",
+     .type = KeyType::paths,
+     .field = [](Config& c) -> Field { return &c.confine.read; },
+     .since = "0.2.0",
+     .description = "Files and folders that a plugin reads, beside those that the configuration names."},
+    {.name = "confine.write",
+     .type = KeyType::paths,
+     .field = [](Config& c) -> Field { return &c.confine.write; },
+     .since = "0.2.0",
+     .description = "Files and folders that a plugin writes."},
+
     {.name = "log.transactions",
      .type = KeyType::choice,
      .field = [](Config& c) -> Field { return choice(c.log.transactions); },
@@ -513,9 +551,19 @@ constexpr Key kKeys[] = {
          "The Unix socket on which the server answers `ringmxctl status`; only its owner may use it."},
 };
 
-constexpr std::string_view kSections[] = {
-    "server",        "accept",          "smtp",           "tls", "timeouts", "storage", "storage.delivery",
-    "storage.spool", "storage.maildir", "storage.plugin", "log", "admin"};
+constexpr std::string_view kSections[] = {"server",
+                                          "accept",
+                                          "smtp",
+                                          "tls",
+                                          "timeouts",
+                                          "storage",
+                                          "storage.delivery",
+                                          "storage.spool",
+                                          "storage.maildir",
+                                          "storage.plugin",
+                                          "confine",
+                                          "log",
+                                          "admin"};
 
 }  // namespace
 

@@ -16,12 +16,14 @@ namespace ringmx::config {
 
 enum class KeyType : std::uint8_t {
     hostname,      // a domain name
+    account,       // a user's or group's name
     path,          // a file or folder; a relative one is relative to the configuration file's folder
     boolean,       // true or false
     count,         // a whole number, or the key's `word`, which stands for 0
     size,          // octets: a whole number or "64KiB"
     duration,      // seconds: a whole number or "5m"
     choice,        // one of `choices`
+    paths,         // an array of paths
     endpoints,     // an array of "ADDRESS:PORT"; `least` of them
     domains,       // an array of domain names
     networks,      // an array of networks in CIDR notation

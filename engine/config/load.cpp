@@ -152,6 +152,10 @@ void Loader::set(const Key& key, const toml::node& node, std::uint32_t line) {
         auto& path = *std::get<std::string*>(key.field(config_));
         path = absolute(path);
     }
+    if (key.type == KeyType::paths) {
+        for (std::string& path : *std::get<std::vector<std::string>*>(key.field(config_)))
+            path = absolute(path);
+    }
     if (key.type == KeyType::certificates) {
         for (CertificateFiles& files : *std::get<std::vector<CertificateFiles>*>(key.field(config_))) {
             files.chain = absolute(files.chain);

@@ -12,8 +12,9 @@ namespace {
 
 using Problem = std::optional<std::string>;
 
-constexpr std::size_t kTextOctetsMax = 4096;  // a string value; PATH_MAX
-constexpr std::size_t kLabelOctetsMax = 63;   // RFC 1035 §2.3.4
+constexpr std::size_t kTextOctetsMax = 4096;   // a string value; PATH_MAX
+constexpr std::size_t kLabelOctetsMax = 63;    // RFC 1035 §2.3.4
+constexpr std::size_t kAccountOctetsMax = 32;  // useradd(8)
 
 Problem not_allowed(const Key& key, const std::string& given) {
     return given + " is not allowed; give " + describe_allowed(key);
@@ -72,7 +73,8 @@ Problem set_text(const Key& key, const Value& value, Config& config) {
     const auto* text = std::get_if<std::string>(&value);
     const bool good = text != nullptr && text->size() >= key.least && text->size() <= kTextOctetsMax &&
                       text->find('\0') == std::string::npos &&
-                      (key.type != KeyType::hostname || is_domain_name(*text));
+                      (key.type != KeyType::hostname || is_domain_name(*text)) &&
+                      (key.type != KeyType::account || text->size() <= kAccountOctetsMax);
     if (!good) return not_allowed(key, given(value));
     *std::get<std::string*>(key.field(config)) = *text;
     return std::nullopt;
@@ -100,15 +102,19 @@ bool is_accepted_domain(const std::string& text) {
     return literal ? text.find_first_of(" \t\r\n") == std::string::npos : is_domain_name(text);
 }
 
+bool is_element(KeyType type, const std::string& text) {
+    if (type == KeyType::endpoints) return parse_endpoint(text).has_value();
+    if (type == KeyType::domains) return is_accepted_domain(text);
+    return !text.empty() && text.size() <= kTextOctetsMax && text.find('\0') == std::string::npos;
+}
+
 // An element of an array, or the whole list of what is wrong with it.
 Problem set_list(const Key& key, const Value& value, Config& config) {
     const auto* list = std::get_if<std::vector<std::string>>(&value);
     if (list == nullptr) return not_allowed(key, given(value));
     if (list->size() < key.least) return not_allowed(key, "an empty array");
     for (auto at = list->begin(); at != list->end(); ++at) {
-        const bool good =
-            key.type == KeyType::endpoints ? parse_endpoint(*at).has_value() : is_accepted_domain(*at);
-        if (!good) return not_allowed(key, quote(*at));
+        if (!is_element(key.type, *at)) return not_allowed(key, quote(*at));
         if (std::find(list->begin(), at, *at) != at) return quote(*at) + " stands in it twice";
     }
     *std::get<std::vector<std::string>*>(key.field(config)) = *list;
@@ -200,6 +206,7 @@ bool is_label(std::string_view label) {
 std::optional<std::string> set_value(const Key& key, const Value& value, Config& config) {
     switch (key.type) {
         case KeyType::hostname:
+        case KeyType::account:
         case KeyType::path:
             return set_text(key, value, config);
         case KeyType::boolean:
@@ -210,6 +217,7 @@ std::optional<std::string> set_value(const Key& key, const Value& value, Config&
             return set_number(key, value, config);
         case KeyType::choice:
             return set_choice(key, value, config);
+        case KeyType::paths:
         case KeyType::endpoints:
         case KeyType::domains:
             return set_list(key, value, config);

@@ -7,6 +7,7 @@
 #include "base/assert.hpp"
 #include "base/clock.hpp"
 #include "ring/refusal.hpp"
+#include "ring/restrictions.hpp"
 #include "ring/uapi.hpp"
 
 namespace ringmx::ring {
@@ -36,7 +37,7 @@ Result<std::unique_ptr<Ring>> Ring::create(const RingOptions& options) {
     int result = -EINVAL;
     for (const unsigned flags : kSetups) {
         io_uring_params parameters{};
-        parameters.flags = flags;
+        parameters.flags = flags | (options.restricted ? IORING_SETUP_R_DISABLED : 0);
         parameters.cq_entries = options.completion_entries;
         result = io_uring_queue_init_params(options.submission_entries, &ring->ring_, &parameters);
         if (result != -EINVAL) break;
@@ -44,6 +45,10 @@ Result<std::unique_ptr<Ring>> Ring::create(const RingOptions& options) {
     if (result < 0) return refusal(-result);
     ring->open_ = true;
     ring->owner_ = &thread_mark;
+    if (options.restricted) {
+        result = restrict_and_enable(ring->ring_);
+        if (result < 0) return system_error(-result, "io_uring: restricting the ring");
+    }
     if ((ring->ring_.features & IORING_FEAT_EXT_ARG) == 0) {
         return Error{
             ENOSYS,

@@ -52,6 +52,7 @@ struct RingOptions {
     std::uint32_t submission_entries = 4096;
     std::uint32_t completion_entries = 32768;
     std::uint32_t files_max = 0;  // size of the sparse table of direct descriptors; 0: none
+    bool restricted = false;      // to what restrictions.cpp lists
 };
 
 struct RingCounters {

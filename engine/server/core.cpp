@@ -76,6 +76,7 @@ Status Core::prepare() {
     }
     ring::RingOptions ring_options;
     ring_options.files_max = options_.connections_max + kSpareSlots;
+    ring_options.restricted = true;
     auto ring = ring::Ring::create(ring_options);
     if (!ring) return ring.error();
     ring_ = std::move(*ring);

@@ -112,7 +112,9 @@ struct Engine::State {
     bool joined = false;
 
     Status open_shared(std::string& kernel);
+    CertificateOpener certificate_opener() const;
     Status start_cores();
+    Status confine();
     std::unique_ptr<policy::Policy> make_policy(unsigned core,
                                                 const std::shared_ptr<const policy::AcceptTables>& tables);
     std::vector<const admin::CoreCounters*> counter_views() const;
@@ -129,6 +131,16 @@ Status Engine::State::open_shared(std::string& kernel) {
     if (!divided) return Error{start_error::bad_config, divided.error().message};
     budget = *divided;
 
+    std::vector<std::string> addresses = config.server.listen;
+    addresses.insert(addresses.end(), config.server.listen_tls.begin(), config.server.listen_tls.end());
+    auto sockets = ListenSockets::open(addresses, core_count);
+    if (!sockets) return sockets.error();
+    listeners = std::move(*sockets);
+    if (parts.confinement != nullptr) {
+        if (Status confined = parts.confinement->bound(); !confined)
+            return Error{start_error::bad_config, confined.error().message};
+    }
+
     auto opened = admin::Log::open({.path = config.log.path,
                                     .filter = log_filter(config.log.transactions),
                                     .cores = core_count,
@@ -136,15 +148,11 @@ Status Engine::State::open_shared(std::string& kernel) {
     if (!opened) return opened.error();
     log = std::move(*opened);
     if (!config.tls.certificates.empty()) {
-        auto made = TlsSetup::open(config.tls, config.server.hostname, core_count, *log);
+        auto made =
+            TlsSetup::open(config.tls, config.server.hostname, core_count, *log, certificate_opener());
         if (!made) return Error{start_error::bad_config, made.error().message};
         tls = std::move(*made);
     }
-    std::vector<std::string> addresses = config.server.listen;
-    addresses.insert(addresses.end(), config.server.listen_tls.begin(), config.server.listen_tls.end());
-    auto sockets = ListenSockets::open(addresses, core_count);
-    if (!sockets) return sockets.error();
-    listeners = std::move(*sockets);
     auto setup = StorageSetup::open(config, core_count, *log, parts.backend ? &*parts.backend : nullptr);
     if (!setup) return setup.error();
     storage = std::move(*setup);
@@ -200,6 +208,24 @@ Status Engine::State::start_cores() {
         if (!status_of_one && result.ok()) result = status_of_one;
     }
     return result;
+}
+
+CertificateOpener Engine::State::certificate_opener() const {
+    if (parts.confinement == nullptr) return open_file;
+    return [confinement = parts.confinement](const std::string& path) {
+        return confinement->open_certificate(path);
+    };
+}
+
+Status Engine::State::confine() {
+    if (parts.confinement == nullptr) return ok_status();
+    auto facts = parts.confinement->serving();
+    if (!facts) return Error{start_error::bad_config, facts.error().message};
+    std::vector<admin::LogField> fields;
+    for (const auto& [name, value] : *facts)
+        fields.push_back({name, value});
+    log->event(admin::LogLevel::info, "confinement", "what the server can still do", fields);
+    return ok_status();
 }
 
 void Engine::State::log_start(const std::string& kernel) {
@@ -285,6 +311,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
         started.status = std::move(*status);
     }
     if (started.tls) started.tls->start(*started.counters.front());
+    if (Status confined = started.confine(); !confined) return confined.error();
     started.log_start(kernel);
     return engine;
 }

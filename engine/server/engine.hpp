@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "policy/policy.hpp"
+#include "server/confinement.hpp"
 #include "server/plugin_setup.hpp"
 
 namespace ringmx::server {
@@ -37,6 +38,8 @@ struct Parts {
     std::optional<LinkedBackend> backend;
     // Takes the log's lines in place of log.path; on the log's thread, also before start() returns.
     std::function<void(std::string_view)> log;
+    // Outlives the engine.
+    Confinement* confinement = nullptr;
 };
 
 class Engine {

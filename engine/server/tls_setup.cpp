@@ -21,9 +21,10 @@ using std::chrono::steady_clock;
 constexpr int kExpiryWarningDays = 14;
 constexpr std::chrono::hours kWarnAgain{24};
 
-Result<std::string> read_pem(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return system_error(errno, path);
+Result<std::string> read_pem(const std::string& path, const CertificateOpener& open) {
+    const auto opened = open(path);
+    if (!opened) return opened.error();
+    const int fd = *opened;
     std::string text;
     std::array<char, 4096> buffer;
     ssize_t got = 0;
@@ -42,12 +43,19 @@ std::int64_t now_s() {
 
 }  // namespace
 
-Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config) {
+Result<int> open_file(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return system_error(errno, path);
+    return fd;
+}
+
+Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config,
+                                              const CertificateOpener& open) {
     tls::ContextOptions options;
     for (const config::CertificateFiles& files : config.certificates) {
-        auto chain = read_pem(files.chain);
+        auto chain = read_pem(files.chain, open);
         if (!chain) return chain.error();
-        auto key = read_pem(files.key);
+        auto key = read_pem(files.key, open);
         if (!key) return key.error();
         options.certificates.push_back({files.chain, std::move(*chain), std::move(*key), files.names});
     }
@@ -62,10 +70,11 @@ Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config) {
 }
 
 Result<std::vector<std::string>> check_certificates(const config::TlsConfig& config,
-                                                    const std::string& hostname) {
+                                                    const std::string& hostname,
+                                                    const CertificateOpener& open) {
     std::vector<std::string> warnings;
     if (config.certificates.empty()) return warnings;
-    const auto options = read_certificates(config);
+    const auto options = read_certificates(config, open);
     if (!options) return options.error();
     bool covered = false;
     for (const tls::CertificateText& text : options->certificates) {
@@ -86,16 +95,21 @@ Result<std::vector<std::string>> check_certificates(const config::TlsConfig& con
 // ----------------------------------------------------------------------------------------------------------
 
 TlsSetup::TlsSetup(const config::TlsConfig& config, const std::string& hostname, unsigned cores,
-                   admin::Log& log)
-    : config_(config), hostname_(hostname), log_(log), slots_(cores), keys_(tls::TicketKeys::create()) {}
+                   admin::Log& log, CertificateOpener open)
+    : config_(config),
+      hostname_(hostname),
+      log_(log),
+      open_(std::move(open)),
+      slots_(cores),
+      keys_(tls::TicketKeys::create()) {}
 
 TlsSetup::~TlsSetup() {
     stop();
 }
 
 Result<std::unique_ptr<TlsSetup>> TlsSetup::open(const config::TlsConfig& config, const std::string& hostname,
-                                                 unsigned cores, admin::Log& log) {
-    std::unique_ptr<TlsSetup> setup(new TlsSetup(config, hostname, cores, log));
+                                                 unsigned cores, admin::Log& log, CertificateOpener open) {
+    std::unique_ptr<TlsSetup> setup(new TlsSetup(config, hostname, cores, log, std::move(open)));
     if (!setup->keys_) return Error{0, "no random octets for ticket keys"};
     if (Status loaded = setup->load(true); !loaded) return loaded.error();
     return setup;
@@ -104,10 +118,10 @@ Result<std::unique_ptr<TlsSetup>> TlsSetup::open(const config::TlsConfig& config
 // All cores or none: their contexts are made before any is used.
 Status TlsSetup::load(bool first) {
     stamps_ = stamps();
-    const auto options = read_certificates(config_);
+    const auto options = read_certificates(config_, open_);
     if (!options) return options.error();
     if (!first) {
-        if (auto good = check_certificates(config_, hostname_); !good) return good.error();
+        if (auto good = check_certificates(config_, hostname_, open_); !good) return good.error();
     }
     std::vector<std::shared_ptr<const tls::Context>> contexts;
     for (std::size_t core = 0; core < slots_.size(); ++core) {
@@ -132,9 +146,13 @@ void TlsSetup::warn_of_validity(const tls::ContextOptions& options) {
     }
 }
 
-TlsSetup::Stamp TlsSetup::stamp_of(const std::string& path) {
+TlsSetup::Stamp TlsSetup::stamp_of(const std::string& path) const {
+    const auto opened = open_(path);
+    if (!opened) return {};
     struct stat found {};
-    if (::stat(path.c_str(), &found) != 0) return {};
+    const bool known = fstat(*opened, &found) == 0;
+    ::close(*opened);
+    if (!known) return {};
     const auto ns = [](const timespec& time) { return time.tv_sec * kNsPerSecond + time.tv_nsec; };
     return {found.st_dev, found.st_ino, ns(found.st_mtim), ns(found.st_ctim), found.st_size};
 }
@@ -196,7 +214,7 @@ void TlsSetup::watch() {
         look(wanted);
         if (now >= warning) {
             warning = now + kWarnAgain;
-            if (const auto options = read_certificates(config_)) warn_of_validity(*options);
+            if (const auto options = read_certificates(config_, open_)) warn_of_validity(*options);
         }
     }
 }

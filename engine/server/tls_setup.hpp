@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,14 +37,19 @@ class ContextSlot {
     std::shared_ptr<const tls::Context> context_;
 };
 
+// Opens a certificate or its key for reading; the caller closes it. The error names the file.
+using CertificateOpener = std::function<Result<int>(const std::string& path)>;
+Result<int> open_file(const std::string& path);
+
 // What the configuration asks of a context, with the files read. The error names the file.
-Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config);
+Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config, const CertificateOpener& open);
 
 // Everything that can be told of them now, for `ringmx check`: the error is what a start or a reload would
 // refuse, or a certificate out of its time; else what is allowed and yet surprising: one that ends within
 // 14 days, a host name that none of them covers.
 Result<std::vector<std::string>> check_certificates(const config::TlsConfig& config,
-                                                    const std::string& hostname);
+                                                    const std::string& hostname,
+                                                    const CertificateOpener& open = open_file);
 
 class TlsSetup {
  public:
@@ -51,7 +57,7 @@ class TlsSetup {
     // is a line in the log, not an error: mail goes on.
     static Result<std::unique_ptr<TlsSetup>> open(const config::TlsConfig& config,
                                                   const std::string& hostname, unsigned cores,
-                                                  admin::Log& log);
+                                                  admin::Log& log, CertificateOpener open = open_file);
     ~TlsSetup();  // stop()
     TlsSetup(const TlsSetup&) = delete;
     TlsSetup& operator=(const TlsSetup&) = delete;
@@ -73,8 +79,9 @@ class TlsSetup {
         bool operator==(const Stamp&) const = default;
     };
 
-    TlsSetup(const config::TlsConfig& config, const std::string& hostname, unsigned cores, admin::Log& log);
-    static Stamp stamp_of(const std::string& path);
+    TlsSetup(const config::TlsConfig& config, const std::string& hostname, unsigned cores, admin::Log& log,
+             CertificateOpener open);
+    Stamp stamp_of(const std::string& path) const;
     std::vector<Stamp> stamps() const;
     Status load(bool first);
     void warn_of_validity(const tls::ContextOptions& options);
@@ -84,6 +91,7 @@ class TlsSetup {
     const config::TlsConfig& config_;
     const std::string hostname_;
     admin::Log& log_;
+    const CertificateOpener open_;
     std::vector<ContextSlot> slots_;
     std::shared_ptr<tls::TicketKeys> keys_;
     std::vector<Stamp> stamps_;  // the thread's, once it runs

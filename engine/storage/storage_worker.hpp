@@ -24,7 +24,8 @@ using BackendFactory = std::function<Result<std::unique_ptr<Backend>>(ring::Ring
 
 struct WorkerOptions {
     std::string name = "ringmx-store";  // of the thread; 15 octets are shown
-    ring::RingOptions ring = {.submission_entries = 1024, .completion_entries = 8192, .files_max = 0};
+    ring::RingOptions ring = {
+        .submission_entries = 1024, .completion_entries = 8192, .files_max = 0, .restricted = true};
     std::uint32_t queue_entries = limits::store_queue_entries;  // per core and direction; a power of two
     std::uint32_t outstanding_max = 0;        // requests of a core at once; 0: queue_entries
     int pin_to = -1;                          // CPU; -1: not pinned

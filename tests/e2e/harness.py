@@ -80,6 +80,14 @@ def program(name):
     return str(path)
 
 
+def plugin_path(name):
+    """One of the plugins of tests/plugins."""
+    path = BIN.resolve().parent / "lib" / "ringmx-tests" / f"{name}.so"
+    if not path.exists():
+        raise AssertionError(f"{path} has not been built")
+    return str(path)
+
+
 def new_folder(name, parent=SCRATCH):
     parent.mkdir(parents=True, exist_ok=True)
     return pathlib.Path(tempfile.mkdtemp(prefix=name + "-", dir=parent))

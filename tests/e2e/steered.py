@@ -1,15 +1,7 @@
 """A server that delivers to, or falls back from, the test plugin `steered` (tests/plugins/steered.cpp)."""
 
-import harness
-from harness import new_folder
+from harness import new_folder, plugin_path
 from observed import ObservedServer
-
-
-def plugin_path(name):
-    path = harness.BIN.resolve().parent / "lib" / "ringmx-tests" / f"{name}.so"
-    if not path.exists():
-        raise AssertionError(f"{path} has not been built")
-    return str(path)
 
 
 class SteeredServer(ObservedServer):

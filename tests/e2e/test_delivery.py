@@ -5,7 +5,7 @@ import subprocess
 import mailgen
 from harness import TestCase, new_folder, program, scaled, without_trace
 from raw_client import RawClient
-from steered import SteeredServer, plugin_path
+from steered import SteeredServer
 
 DELIVER = {"backend": "spool", "deliver": "plugin"}
 FALLBACK = {"backend": "plugin", "fallback": "spool", "fallback_after": 1}

@@ -9,18 +9,11 @@ import time
 
 import harness
 import mailgen
-from harness import Server, TestCase, new_folder, program, scaled, without_trace
+from harness import Server, TestCase, new_folder, plugin_path, program, scaled, without_trace
 from load import Fleet, Reply, Send
 from raw_client import RawClient, session_ended
 
 BODY = b"Subject: test\r\n\r\nbody\r\n"
-
-
-def plugin_path(name):
-    path = harness.BIN.resolve().parent / "lib" / "ringmx-tests" / f"{name}.so"
-    if not path.exists():
-        raise AssertionError(f"{path} has not been built")
-    return str(path)
 
 
 class PluginServer(Server):

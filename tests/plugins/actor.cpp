@@ -5,14 +5,20 @@
 //     twice     completes twice
 //     never     does not complete, neither in close()
 //     late      completes from a thread of its own, once the gate is there
+//     execute   starts a program
+//     reach     rejects with what a confined server must not do: "file ERRNO, socket ERRNO, code ERRNO"
 //     sleep     sleeps in submit() until the gate is there, then stores
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ringmx/backend.hpp"
@@ -61,6 +67,8 @@ class Actor final : public Backend {
             waiting_.push_back(message);
             return;
         }
+        if (mode_ == "execute") execl("/bin/true", "true", nullptr);
+        if (mode_ == "reach") return host_.reject(message.token(), reach());
         if (mode_ == "retry") return host_.retry(message.token(), text_);
         if (mode_ == "reject") return host_.reject(message.token(), text_);
         if (file_.is_open()) {
@@ -71,6 +79,15 @@ class Actor final : public Backend {
         const std::uint64_t token = message.token();
         host_.stored(token);
         if (mode_ == "twice") host_.reject(token, "a second thought");
+    }
+
+    // `gate` names the file.
+    std::string reach() const {
+        const auto outcome = [](long result) { return std::to_string(result < 0 ? errno : 0); };
+        const std::string file = outcome(open(gate_.c_str(), O_RDONLY | O_CLOEXEC));
+        const std::string socket = outcome(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+        void* const code = mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return "file " + file + ", socket " + socket + ", code " + outcome(code == MAP_FAILED ? -1 : 0);
     }
 
     bool gate_is_open() const { return access(gate_.c_str(), F_OK) == 0; }

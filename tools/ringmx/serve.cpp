@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "commands.hpp"
+#include "confinement.hpp"
 
 namespace ringmx::tools {
 
@@ -53,7 +54,12 @@ ExitCode serve(const std::string& config_path) {
         complain(config.error().message);
         return ExitCode::config;
     }
-    auto engine = server::Engine::start(*config);
+    auto confinement = ProcessConfinement::prepare(*config);
+    if (!confinement) {
+        complain(confinement.error().message);
+        return ExitCode::config;
+    }
+    auto engine = server::Engine::start(*config, {.confinement = confinement->get()});
     if (!engine) {
         complain(engine.error().message);
         return exit_code_of(engine.error().code);

@@ -90,7 +90,18 @@ DeadLetters::~DeadLetters() {
     close();
 }
 
+// While the process may still make rings (server/confinement.hpp), whether there are dead letters or not.
+Status DeadLetters::make_ring() {
+    if (ring_ != nullptr) return ok_status();
+    auto made = ring::Ring::create(
+        {.submission_entries = 64, .completion_entries = 256, .files_max = 0, .restricted = true});
+    if (!made) return made.error();
+    ring_ = std::move(*made);
+    return ok_status();
+}
+
 Status DeadLetters::open_existing() {
+    if (Status made = make_ring(); !made) return made;
     struct stat about {};
     if (::stat(options_.path.c_str(), &about) != 0) return ok_status();
     return open();
@@ -98,16 +109,13 @@ Status DeadLetters::open_existing() {
 
 Status DeadLetters::open() {
     if (backend_ != nullptr) return ok_status();
-    auto made_ring =
-        ring::Ring::create({.submission_entries = 64, .completion_entries = 256, .files_max = 0});
-    if (!made_ring) return made_ring.error();
+    if (Status made = make_ring(); !made) return made;
     auto opened = spool::Spool::open(options_);
     if (!opened) return opened.error();
     const Status folder = make_requeue_folder(options_.path);
     if (!folder) return folder;
-    auto made = spool::make_spool_backend(**opened, 0, **made_ring, *this);
+    auto made = spool::make_spool_backend(**opened, 0, *ring_, *this);
     if (!made) return made.error();
-    ring_ = std::move(*made_ring);
     spool_ = std::move(*opened);
     backend_ = std::move(*made);
     while (pieces_.size() < kPieces)

@@ -61,6 +61,7 @@ class DeadLetters final : private StoreSink {
     struct Piece;  // a chunk with memory of its own
     struct Job;    // a letter on its way
 
+    Status make_ring();
     Status open();
     void write_one(Job& job);
     Piece& free_piece();

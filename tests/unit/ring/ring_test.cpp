@@ -225,6 +225,27 @@ TEST(Ring, TooManyDirectDescriptorsNameTheLimit) {
     EXPECT_FALSE(ring.error().message.empty());
 }
 
+TEST(Ring, RestrictedOneRefusesWhatAServerNeverAsksFor) {
+    RingOptions options;
+    options.submission_entries = 8;
+    options.files_max = 16;
+    options.restricted = true;
+    auto ring = Ring::create(options);
+    ASSERT_TRUE(ring.ok()) << ring.error().message;
+    const auto result_of = [&](auto prepare) {
+        prepare((*ring)->request());
+        std::int32_t result = 1;
+        EXPECT_EQ((*ring)->enter(-1), 0);
+        (*ring)->reap([&](const io_uring_cqe& cqe) { result = cqe.res; });
+        return result;
+    };
+    EXPECT_EQ(result_of([](io_uring_sqe* sqe) { io_uring_prep_nop(sqe); }), 0);
+    EXPECT_EQ(result_of([](io_uring_sqe* sqe) { io_uring_prep_socket(sqe, AF_INET, SOCK_STREAM, 0, 0); }),
+              -EACCES);
+    EXPECT_EQ(result_of([](io_uring_sqe* sqe) { io_uring_prep_connect(sqe, 0, nullptr, 0); }), -EACCES);
+    EXPECT_EQ(io_uring_register_iowq_aff((*ring)->raw(), 0, nullptr), -EACCES);
+}
+
 TEST(RingDeathTest, OtherThreadMayNotEnter) {
     auto ring = small_ring();
     EXPECT_DEATH(std::thread([&] { (void)ring->enter(0); }).join(), "invariant");

@@ -1,0 +1,120 @@
+#include "confined_paths.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <sys/stat.h>
+
+#include "base/path_template.hpp"
+
+namespace ringmx::tools {
+
+namespace {
+
+using confine::Access;
+using confine::PathRule;
+
+// Libraries, and what the C library reads for them: names, certificates of authorities, time zones, the
+// number of CPUs.
+constexpr const char* kSystem[] = {
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/ssl",
+    "/etc/ca-certificates",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/proc/self",
+    "/proc/meminfo",
+    "/proc/cpuinfo",
+    "/proc/stat",
+    "/proc/sys",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
+    "/sys/kernel/mm/transparent_hugepage",
+    "/dev/urandom",
+    "/dev/random",
+};
+
+std::string folder_of(const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path();
+    return folder.empty() ? "." : folder;
+}
+
+// A file that is replaced by another is found in its folder; one behind a symbolic link, in that one's, too.
+void add_file(std::vector<PathRule>& rules, const std::string& path, Access access) {
+    rules.push_back({folder_of(path), access});
+    std::error_code none;
+    const std::filesystem::path real = std::filesystem::canonical(path, none);
+    if (!none) rules.push_back({folder_of(real), access});
+}
+
+void add_storage(const config::StorageConfig& storage, std::vector<PathRule>& rules) {
+    if (storage.backend == config::StorageBackend::spool || config::delivers(storage))
+        rules.push_back({storage.spool.path, Access::write});
+    if (storage.backend == config::StorageBackend::maildir) {
+        const auto parsed = PathTemplate::parse(storage.maildir.path);
+        rules.push_back({parsed ? parsed->prefix : storage.maildir.path, Access::write});
+    }
+    if (!config::plugin_used(storage)) return;
+    if (!storage.plugin.path.empty()) add_file(rules, storage.plugin.path, Access::read);
+    // Certificates, credentials: any value that is a path.
+    for (const auto& [name, value] : config::plugin_options(storage)) {
+        if (value.starts_with('/')) add_file(rules, value, Access::read);
+    }
+}
+
+}  // namespace
+
+std::vector<PathRule> confined_paths(const config::Config& config, bool certificates) {
+    std::vector<PathRule> rules;
+    for (const char* const path : kSystem)
+        rules.push_back({path, Access::read});
+    rules.push_back({"/dev/null", Access::write});
+    std::error_code none;
+    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
+    if (!none)
+        rules.push_back({program.parent_path().parent_path() / "lib", Access::read});  // shipped backends
+
+    add_storage(config.storage, rules);
+    if (!config.log.path.empty()) rules.push_back({folder_of(config.log.path), Access::write});
+    if (!config.admin.socket.empty()) rules.push_back({folder_of(config.admin.socket), Access::write});
+    if (!config.accept.recipients_path.empty()) add_file(rules, config.accept.recipients_path, Access::read);
+    for (const config::CertificateFiles& files : config.tls.certificates) {
+        if (!certificates) break;
+        add_file(rules, files.chain, Access::read);
+        add_file(rules, files.key, Access::read);
+    }
+    for (const std::string& path : config.confine.read)
+        rules.push_back({path, Access::read});
+    for (const std::string& path : config.confine.write)
+        rules.push_back({path, Access::write});
+    return rules;
+}
+
+void make_folders(const config::Config& config) {
+    if (config.storage.backend == config::StorageBackend::spool || config::delivers(config.storage))
+        ::mkdir(config.storage.spool.path.c_str(), 0700);
+    if (config.storage.backend == config::StorageBackend::maildir)
+        ::mkdir(config.storage.maildir.path.c_str(), 0700);  // one without placeholders
+}
+
+bool needs_network(const config::Config& config) {
+    return config::plugin_used(config.storage).has_value();
+}
+
+bool has_foreign_code(const config::Config& config) {
+    return config::plugin_used(config.storage) == config::StorageBackend::plugin;
+}
+
+}  // namespace ringmx::tools
