@@ -24,8 +24,8 @@ constexpr std::size_t chunk_headroom_bytes = 128;
 // -------------------------------------------------------------------------------------------------
 constexpr std::uint32_t connections_per_core_max = 1u << 20;  // 20 bits of slot in a completion's user_data
 constexpr std::uint32_t accepts_armed_per_listener = 32;      // the admission window
-constexpr std::uint32_t receive_buffers_small = 1024;         // ring of small buffers, per core
-constexpr std::size_t receive_buffer_small_bytes = 4096;      // commands and small messages
+constexpr std::uint32_t receive_buffers_small = 256;          // ring of small buffers, per core
+constexpr std::size_t receive_buffer_small_bytes = 16384;     // commands and small messages
 constexpr std::uint32_t receive_buffers_large = 32;           // ring of large buffers, per core
 constexpr std::size_t receive_buffer_large_bytes = 65536;     // bodies in bulk mode
 constexpr std::size_t input_held_bytes_max =

@@ -277,6 +277,7 @@ void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {
     const bool has_buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0;
     const std::uint16_t id = ring::BufferRing::buffer_id(cqe.flags);
     if (has_buffer) buffers.taken();
+    if (cqe.res == -ENOBUFS) buffers.ran_out();
     if (Connection* connection = find(name.slot, name.generation)) {
         const Bytes data =
             has_buffer && cqe.res > 0 ? buffers.view(id, static_cast<std::size_t>(cqe.res)) : Bytes{};
@@ -295,6 +296,8 @@ void Core::tick() {
     host_->tick(now_);
     serve_starved(true);
     slabs_->trim(kTrimBytesMax);
+    small_buffers_->settle();
+    large_buffers_->settle();
     update_gauges();
 }
 

@@ -65,6 +65,12 @@ def cases(suite):
             yield one
 
 
+def names_of(case):
+    """What --without may call it."""
+    module = type(case).__module__.removeprefix("test_")
+    return {module, f"{module}.{type(case).__name__}"}
+
+
 def part_of(suite, number, count):
     """The `number`th of `count` parts, about equally long, that have all tests together. A class is in one of them."""
     chosen = unittest.TestSuite()
@@ -91,7 +97,8 @@ def main():
     parser.add_argument("--sanitized", action="store_true", help="the programs carry a sanitizer")
     parser.add_argument("--report", type=pathlib.Path, help="write the outcomes to this file, as JSON")
     parser.add_argument("--part", type=part, default=(1, 1), metavar="N/OF", help="only one of so many parts of the tests")
-    parser.add_argument("--without", metavar="MODULE", action="append", default=[], help="none of the tests in test_MODULE.py")
+    parser.add_argument("--without", metavar="MODULE[.CLASS]", action="append", default=[],
+                        help="none of the tests in test_MODULE.py, or of one class in it")
     parser.add_argument("-k", metavar="TEXT", action="append", help="only tests whose name contains TEXT")
     options = parser.parse_args()
     harness.SHORT, harness.SANITIZED = options.short, options.sanitized
@@ -100,8 +107,7 @@ def main():
     if options.k:
         loader.testNamePatterns = [f"*{text}*" for text in options.k]
     suite = loader.discover(str(TESTS / options.suite), pattern="test_*.py", top_level_dir=str(TESTS / options.suite))
-    suite = unittest.TestSuite(case for case in cases(suite)
-                               if type(case).__module__.removeprefix("test_") not in options.without)
+    suite = unittest.TestSuite(case for case in cases(suite) if not names_of(case) & set(options.without))
     runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result)
     result = runner.run(part_of(suite, *options.part))
     shutil.rmtree(harness.SCRATCH, ignore_errors=True)

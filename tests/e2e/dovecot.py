@@ -82,9 +82,9 @@ class Dovecot:
         self.config.write_text(CONFIG.format(base=self.base, folder=self.folder, mail=self.mail, port=self.port,
                                              fsync=fsync, extra=extra))
         self.users = []
+        self.process = None
         for user in self.USERS:
             self.add_user(user)
-        self.process = None
 
     def add_user(self, user):
         """From now on there is mail for this user too."""
@@ -93,6 +93,17 @@ class Dovecot:
         new.write_text("".join(f"{user}:{{PLAIN}}none::::::\n" for user in self.users))
         new.chmod(0o644)
         new.rename(self.folder / "users")
+        if self.process:
+            self.wait_for_user(user)
+
+    def wait_for_user(self, user):
+        """Dovecot looks at the file at most once a second."""
+        deadline = time.monotonic() + 60
+        while subprocess.run(["doveadm", "-c", str(self.config), "user", user], stdin=subprocess.DEVNULL,
+                             capture_output=True, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"Dovecot does not know {user}:\n{self.log()}")
+            time.sleep(0.1)
 
     @property
     def address(self):

@@ -1,7 +1,7 @@
 """Commands of the test driver: run with a log file and a time limit, and leave nothing running behind.
 
 The driver is the subreaper of all it starts: whatever a test leaves behind becomes its child and is found by
-leftovers().
+leftovers(). What run() has under way on any thread is not meant by that.
 """
 
 import ctypes
@@ -9,6 +9,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -16,21 +17,32 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 
 PR_SET_CHILD_SUBREAPER = 36
+# Priorities count within a session only where the kernel groups tasks by session: there the session's own is lowered, too.
+IN_BACKGROUND = ["/bin/sh", "-c", 'echo 19 2>/dev/null >/proc/self/autogroup; exec nice -n 19 "$@"', "background"]
+
+under_way = set()  # pids of what run() has started and not seen end
+under_way_lock = threading.Lock()
 
 
 def become_subreaper():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def run(command, log, timeout_s, env=None):
-    """Runs a command in the root of the repository, its output into `log`; returns the exit code, 124 on a timeout."""
+def run(command, log, timeout_s, env=None, background=False):
+    """Runs a command in the root of the repository, its output into `log`; returns the exit code, 124 on a timeout.
+
+    `background`: with the lowest priority.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
+    command = list(map(str, command))
     with open(log, "ab") as out:
-        out.write(("$ " + " ".join(map(str, command)) + "\n").encode())
+        out.write(("$ " + " ".join(command) + "\n").encode())
         out.flush()
-        child = subprocess.Popen(
-            list(map(str, command)), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})}, start_new_session=True)
+        with under_way_lock:
+            child = subprocess.Popen(
+                [*IN_BACKGROUND, *command] if background else command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}, start_new_session=True)
+            under_way.add(child.pid)
         try:
             return child.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -42,39 +54,45 @@ def run(command, log, timeout_s, env=None):
             os.killpg(child.pid, signal.SIGTERM)
             child.wait()
             raise
+        finally:
+            with under_way_lock:
+                under_way.discard(child.pid)
+
+
+def end_all():
+    """Kills what run() has under way, with its descendants of the same session."""
+    with under_way_lock:
+        for pid in under_way:
+            os.killpg(pid, signal.SIGKILL)
 
 
 def children():
-    """Processes whose parent is this one, as {pid: name}."""
+    """Processes whose parent is this one but for what run() has under way, as {pid: name}; those that have ended are
+    reaped."""
     found = {}
     for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
+        if not entry.name.isdigit() or int(entry.name) in under_way:
             continue
         try:
             name, fields = (entry / "stat").read_text().rsplit(")", 1)
         except OSError:
             continue
         state, parent = fields.split()[:2]
-        if int(parent) == os.getpid() and state != "Z":
+        if int(parent) != os.getpid():
+            continue
+        if state == "Z":
+            os.waitpid(int(entry.name), os.WNOHANG)
+        else:
             found[int(entry.name)] = name.split("(", 1)[1]
     return found
-
-
-def reap():
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                return
-        except ChildProcessError:
-            return
 
 
 def leftovers():
     """Ends what is still running below this process and returns its names: empty if every test cleaned up."""
     names = []
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        reap()
-        alive = children()
+        with under_way_lock:
+            alive = children()
         if not alive:
             break
         for pid, name in alive.items():
@@ -85,7 +103,8 @@ def leftovers():
             except ProcessLookupError:
                 pass
         time.sleep(2)
-    reap()
+    with under_way_lock:
+        children()
     return names
 
 

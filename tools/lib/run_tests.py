@@ -6,8 +6,9 @@ import sys
 import time
 
 import process
+from builds import Builds
 from results import Tally
-from stages import QUICK, STAGES
+from stages import NEEDS, QUICK, STAGES
 
 
 def parse_arguments():
@@ -19,11 +20,11 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def run_stage(name, options):
+def run_stage(name, builds, options):
     started = time.monotonic()
     print(f"{name:8} ...", flush=True)
     try:
-        tally = STAGES[name](options)
+        tally = STAGES[name](builds, options)
     except Exception as error:  # a stage that breaks is a failure of that stage, not of the others
         print(f"{name}: {type(error).__name__}: {error}")
         tally = Tally(failures=[f"{name}: the stage itself"])
@@ -44,9 +45,13 @@ def main():
     process.become_subreaper()
     shutil.rmtree(process.LOGS, ignore_errors=True)
     process.LOGS.mkdir(parents=True)
+    builds = Builds(NEEDS[name] for name in names if name in NEEDS)
     total = Tally()
-    for name in names:
-        total.add(run_stage(name, options))
+    try:
+        for name in names:
+            total.add(run_stage(name, builds, options))
+    finally:
+        process.end_all()
     if total.skipped:
         print(f"{len(total.skipped)} skipped, for the reasons given above")
     print(f"{total.passed} passed, {len(total.failures)} failed", flush=True)

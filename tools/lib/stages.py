@@ -1,4 +1,5 @@
-"""The stages of tools/test. Each returns a Tally; what went wrong is in build/test-logs/STAGE*.log."""
+"""The stages of tools/test. Each takes the builds and the options and returns a Tally; what went wrong is in
+build/test-logs/STAGE*.log. NEEDS says what a stage wants built."""
 
 import concurrent.futures
 import os
@@ -6,17 +7,19 @@ import re
 import shutil
 import subprocess
 
+from builds import Target
 from process import BUILD, LOGS, ROOT, run, tail
 from results import Tally, from_ctest, from_e2e
 
-BUILD_S_MAX = 1500
 CTEST_S_MAX = 1500
 E2E_S_MAX = 2400
 CRASH_S_MAX = 1500
 BENCH_S_MAX = 600
 
-# Modules of tests/e2e about programs of one thread, or whose threads other modules have under test.
-WITHOUT_THREADS = ("epoll_twin", "load", "load_tls", "embedding", "plugin_examples", "protocol", "smtplib", "smtp_source",
+# Modules of tests/e2e that the sanitizers need not see, and classes of them: what has no code of ours but what others run.
+WITHOUT_SANITIZERS = ("epoll_twin", "backend_jetstream.JetStreamCluster", "jetstream_server.Cluster")
+# About programs of one thread, or whose threads other modules have under test.
+WITHOUT_THREADS = ("load", "load_tls", "embedding", "plugin_examples", "protocol", "smtplib", "smtp_source",
                    "postfix", "buffered_spool", "first_message", "many_connections")
 
 SANITIZER_ENV = {
@@ -39,14 +42,6 @@ def fixed_addresses():
     except FileNotFoundError:
         return []
     return command if allowed else []
-
-
-def build(preset, log, targets=()):
-    env = {"CMAKE_CXX_COMPILER_LAUNCHER": "ccache"} if shutil.which("ccache") else {}
-    if run(["cmake", "--preset", preset], log, BUILD_S_MAX, env) != 0:
-        return False
-    chosen = ["--target", *targets] if targets else []
-    return run(["cmake", "--build", "--preset", preset, *chosen], log, BUILD_S_MAX, env) == 0
 
 
 def ctest(stage, preset, prefix=()):
@@ -104,7 +99,7 @@ def part_of_end_to_end(stage, preset, folder, name, options, prefix, timeout_s):
     return tally
 
 
-def stage_format(_options):
+def stage_format(_builds, _options):
     """clang-format over every tracked C++ file."""
     log = LOGS / "format.log"
     listed = subprocess.run(["git", "ls-files", "*.cpp", "*.hpp", "*.h"], cwd=ROOT, capture_output=True, text=True,
@@ -119,42 +114,29 @@ def stage_format(_options):
     return Tally(failures=["format"])
 
 
-def stage_release(_options):
+def stage_release(builds, _options):
     """The release preset (gcc): unit tests, golden dialogues, known inputs of the fuzz targets."""
-    log = LOGS / "release-build.log"
-    return ctest("release", "release") if build("release", log) else failed("release: build", log)
+    return ctest("release", "release") if builds.wait(RELEASE) else failed("release: build", RELEASE.log)
 
 
-def sanitized(preset, without):
-    log = LOGS / f"{preset}-build.log"
-    if not build(preset, log):
-        return failed(f"{preset}: build", log)
+def sanitized(builds, target, without):
+    preset = target.preset
+    if not builds.wait(target):
+        return failed(f"{preset}: build", target.log)
     tally = ctest(preset, preset, fixed_addresses())
     left_out = [word for module in without for word in ("--without", module)]
     tally.add(end_to_end_in_parts(preset, preset, ["--short", "--sanitized", *left_out], fixed_addresses()))
     return tally
 
 
-def stage_asan(_options):
-    """Everything again under AddressSanitizer and UndefinedBehaviorSanitizer, with a short end-to-end run."""
-    return sanitized("asan", ("epoll_twin",))
+def stage_asan(builds, _options):
+    """Everything again under AddressSanitizer and UndefinedBehaviorSanitizer, built by clang, with a short end-to-end run."""
+    return sanitized(builds, ASAN, WITHOUT_SANITIZERS)
 
 
-def stage_tsan(_options):
-    """Everything again under ThreadSanitizer, with a short end-to-end run of what crosses threads."""
-    return sanitized("tsan", WITHOUT_THREADS)
-
-
-def stage_clang(_options):
-    """The same sources with clang, warnings as errors."""
-    log = LOGS / "clang-build.log"
-    return ctest("clang", "clang") if build("clang", log) else failed("clang: build", log)
-
-
-def fuzz_targets():
-    listed = subprocess.run(["ninja", "-C", str(BUILD / "fuzz"), "-t", "targets", "all"], cwd=ROOT, capture_output=True,
-                            text=True, check=False).stdout
-    return sorted(set(re.findall(r"^(fuzz_[a-z0-9_]+): phony", listed, re.M)))
+def stage_tsan(builds, _options):
+    """What crosses threads under ThreadSanitizer, with a short end-to-end run."""
+    return sanitized(builds, TSAN, WITHOUT_SANITIZERS + WITHOUT_THREADS)
 
 
 def fuzz_one(name, seconds):
@@ -171,55 +153,57 @@ def fuzz_one(name, seconds):
     return Tally(passed=1)
 
 
-def stage_fuzz(_options):
+def stage_fuzz(builds, _options):
     """Every libFuzzer target for a minute (RINGMX_FUZZ_SECONDS), one on each core."""
     seconds = int(os.environ.get("RINGMX_FUZZ_SECONDS", "60"))
-    log = LOGS / "fuzz-build.log"
-    if not build("fuzz", log, ["help"]):
-        return failed("fuzz: configure", log)
-    targets = fuzz_targets()
-    if not targets or not build("fuzz", log, targets):
-        return failed("fuzz: build", log)
+    if not builds.wait(FUZZ):
+        return failed("fuzz: build", FUZZ.log)
+    programs = sorted(path.name for path in (BUILD / "fuzz" / "bin").glob("fuzz_*"))
+    if not programs:
+        return failed("fuzz: no targets", FUZZ.log)
     tally = Tally()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(lambda name: fuzz_one(name, seconds), targets):
+        for result in pool.map(lambda name: fuzz_one(name, seconds), programs):
             tally.add(result)
     return tally
 
 
+def with_release(stage):
+    """A stage that runs the release programs."""
+    def built(builds, options):
+        return stage(options) if builds.wait(RELEASE) else failed("release: build", RELEASE.log)
+    built.__doc__ = stage.__doc__
+    return built
+
+
+@with_release
 def stage_e2e(options):
     """The release programs with real clients: swaks, curl, smtplib, smtp-source, Postfix; limits, full disk, drain."""
-    log = LOGS / "e2e-build.log"
-    if not build("release", log):
-        return failed("e2e: build", log)
     return end_to_end_in_parts("e2e", "release", ["--short"] if options.quick else [])
 
 
+@with_release
 def stage_crash(_options):
     """kill -9 under load, again and again (RINGMX_CRASH_CYCLES, default 100): what was acknowledged is there."""
-    log = LOGS / "crash-build.log"
-    if not build("release", log):
-        return failed("crash: build", log)
     return end_to_end("crash", "release", "crash", timeout_s=CRASH_S_MAX)
 
 
+@with_release
 def stage_bench(_options):
     """bench/compare: what it makes of samples, its configurations, and a short comparison of three servers."""
-    log = LOGS / "bench-build.log"
-    if not build("release", log):
-        return failed("bench: build", log)
     return end_to_end("bench", "release", "bench", timeout_s=BENCH_S_MAX)
 
 
+RELEASE, ASAN, TSAN, FUZZ = Target("release"), Target("asan"), Target("tsan"), Target("fuzz", ("fuzz_targets",))
 STAGES = {
     "format": stage_format,
     "release": stage_release,
-    "asan": stage_asan,
-    "tsan": stage_tsan,
-    "clang": stage_clang,
-    "fuzz": stage_fuzz,
     "e2e": stage_e2e,
     "crash": stage_crash,
     "bench": stage_bench,
+    "asan": stage_asan,
+    "tsan": stage_tsan,
+    "fuzz": stage_fuzz,
 }
+NEEDS = {"release": RELEASE, "e2e": RELEASE, "crash": RELEASE, "bench": RELEASE, "asan": ASAN, "tsan": TSAN, "fuzz": FUZZ}
 QUICK = ("format", "release", "e2e", "bench")

@@ -24,6 +24,7 @@ constexpr std::int64_t fetch_wait_ms = 1000;
 constexpr int fetch_records_max = 32;
 constexpr std::int64_t unacknowledged_max = 65536;  // chunks of incomplete messages count
 constexpr int failures_max = 20;                    // fetches in a row, while connected
+constexpr auto stall_wait = std::chrono::seconds(10);
 
 std::atomic<bool> ended{false};
 
@@ -63,6 +64,7 @@ class Reader {
         while (!ended) {
             const int count = fetch();
             settle();
+            mend_stall(count);
             if (Clock::now() >= next_round) {
                 send(assembler_.held(), "+WPI");
                 next_round = Clock::now() + std::chrono::milliseconds(options_.ack_wait_s * 1000 / 3);
@@ -164,19 +166,51 @@ class Reader {
             natsConnection_PublishString(client_.raw(), reply.c_str(), what);
     }
 
-    // The consumer's server may be behind its stream, after a restart for a while, and then knows of nothing
-    // that is pending. The stream's leader is asked what the last record is.
+    struct Progress {
+        std::uint64_t last = 0;       // record of the stream for this reader
+        std::uint64_t delivered = 0;  // up to this one, as far as the consumer's server knows
+        std::uint64_t pending = 0;
+        std::int64_t unacknowledged = 0;
+    };
+
+    // None: the servers do not answer. The consumer's server may be behind its stream, after a restart for a
+    // while, and then knows of nothing that is pending. So the stream's leader is asked what the last record
+    // is.
+    std::optional<Progress> progress() const {
+        const auto last = last_sequence();
+        if (!last) return std::nullopt;
+        jsConsumerInfo* info = nullptr;
+        if (js_GetConsumerInfo(&info, context_.get(), options_.stream.c_str(), options_.durable.c_str(),
+                               nullptr, nullptr) != NATS_OK)
+            return std::nullopt;
+        const Progress found{*last, info->Delivered.Stream, info->NumPending, info->NumAckPending};
+        jsConsumerInfo_Destroy(info);
+        return found;
+    }
+
     bool nothing_left() {
         natsConnection_FlushTimeout(client_.raw(), request_wait_ms);
-        const auto last = last_sequence();
-        jsConsumerInfo* info = nullptr;
-        const natsStatus status = js_GetConsumerInfo(&info, context_.get(), options_.stream.c_str(),
-                                                     options_.durable.c_str(), nullptr, nullptr);
-        const auto held = static_cast<std::int64_t>(assembler_.held().size());
-        const bool nothing = status == NATS_OK && last && *last <= info->Delivered.Stream &&
-                             info->NumPending == 0 && info->NumAckPending <= held;
-        jsConsumerInfo_Destroy(info);
-        return nothing;
+        const auto now = progress();
+        return now && now->last <= now->delivered && now->pending == 0 &&
+               now->unacknowledged <= static_cast<std::int64_t>(assembler_.held().size());
+    }
+
+    // A server that was behind its stream when it was elected to lead a consumer may never deliver the rest
+    // (nats-server 2.9, after all servers of a cluster were killed). Another one is asked to lead then.
+    void mend_stall(int taken) {
+        const auto now = Clock::now();
+        if (taken > 0) last_taken_ = now;
+        if (taken > 0 || now - last_taken_ < stall_wait || !client_.connected()) return;
+        last_taken_ = now;
+        const auto found = progress();
+        if (!found || found->unacknowledged >= unacknowledged_max) return;
+        if (found->pending == 0 && found->last <= found->delivered) return;
+        std::fprintf(stderr, "ringmx-jetstream: nothing comes, though there is more; asking for another leader\n");
+        const std::string subject =
+            "$JS.API.CONSUMER.LEADER.STEPDOWN." + options_.stream + "." + options_.durable;
+        natsMsg* answer = nullptr;  // whatever it says: if nothing changes, it is asked again
+        natsConnection_RequestString(&answer, client_.raw(), subject.c_str(), "", request_wait_ms);
+        natsMsg_Destroy(answer);
     }
 
     // Of what the stream has for this reader; 0: it has nothing; none: it does not answer.
@@ -199,6 +233,7 @@ class Reader {
     std::unique_ptr<jsCtx, ContextDestroyer> context_;
     std::unique_ptr<natsSubscription, SubscriptionDestroyer> subscription_;
     int failures_ = 0;
+    Clock::time_point last_taken_ = Clock::now();
 };
 
 }  // namespace

@@ -71,7 +71,7 @@ class BufferRingTest : public ::testing::Test {
 };
 
 TEST_F(BufferRingTest, ReceivedOctetsAreSeenAndBuffersGoRound) {
-    EXPECT_EQ(buffers_->available(), kBuffers);
+    EXPECT_EQ(buffers_->supplied(), kBuffers);
     arm();
     for (int i = 0; i < 70'000; ++i) {  // past the 16 bits of the ring's tail
         const std::string text = "message " + std::to_string(i);
@@ -81,13 +81,13 @@ TEST_F(BufferRingTest, ReceivedOctetsAreSeenAndBuffersGoRound) {
         ASSERT_TRUE(seen.flags & IORING_CQE_F_BUFFER);
         ASSERT_TRUE(seen.flags & IORING_CQE_F_MORE);
         buffers_->taken();
-        ASSERT_EQ(buffers_->available(), kBuffers - 1);
+        ASSERT_EQ(buffers_->supplied(), kBuffers - 1);
         const std::uint16_t id = BufferRing::buffer_id(seen.flags);
         ASSERT_EQ(as_text(buffers_->view(id, text.size())), text);
         buffers_->give_back(id);
         buffers_->publish();
     }
-    EXPECT_EQ(buffers_->available(), kBuffers);
+    EXPECT_EQ(buffers_->supplied(), kBuffers);
 }
 
 TEST_F(BufferRingTest, RunningOutIsReportedAndRefillingCures) {
@@ -100,7 +100,7 @@ TEST_F(BufferRingTest, RunningOutIsReportedAndRefillingCures) {
         id = BufferRing::buffer_id(seen.flags);
         buffers_->taken();
     }
-    EXPECT_EQ(buffers_->available(), 0u);
+    EXPECT_EQ(buffers_->supplied(), 0u);
     send_text("late");
     const Completion refused = next();
     EXPECT_EQ(refused.res, -ENOBUFS);
@@ -113,6 +113,70 @@ TEST_F(BufferRingTest, RunningOutIsReportedAndRefillingCures) {
     ASSERT_EQ(seen.res, 4);
     buffers_->taken();
     EXPECT_EQ(as_text(buffers_->view(BufferRing::buffer_id(seen.flags), 4)), "late");
+}
+
+TEST_F(BufferRingTest, KernelIsGivenAFewAndMoreOnceItRanOut) {
+    constexpr std::uint32_t kMany = 4 * BufferRing::supply_min;
+    auto many = BufferRing::create(*ring_, kGroup + 1, kMany, kBufferBytes);
+    ASSERT_TRUE(many.ok());
+    EXPECT_EQ((*many)->supplied(), BufferRing::supply_min);
+    (*many)->ran_out();
+    (*many)->publish();
+    EXPECT_EQ((*many)->supplied(), 2 * BufferRing::supply_min);
+    for (int i = 0; i < 3; ++i)
+        (*many)->ran_out();
+    (*many)->publish();
+    EXPECT_EQ((*many)->supplied(), kMany);  // all that there are
+}
+
+TEST_F(BufferRingTest, SupplyShrinksWhenLessWasEnough) {
+    constexpr std::uint32_t kMany = 4 * BufferRing::supply_min;
+    auto many = BufferRing::create(*ring_, kGroup + 1, kMany, kBufferBytes);
+    ASSERT_TRUE(many.ok());
+    BufferRing& buffers = **many;
+    buffers.ran_out();
+    buffers.publish();
+    // Half of it in use at once: it stays.
+    for (std::uint16_t id = 0; id < BufferRing::supply_min; ++id)
+        buffers.taken();
+    buffers.publish();
+    for (std::uint16_t id = 0; id < BufferRing::supply_min; ++id)
+        buffers.give_back(id);
+    buffers.settle();
+    buffers.taken();
+    buffers.give_back(0);
+    buffers.publish();
+    EXPECT_EQ(buffers.supplied(), 2 * BufferRing::supply_min);
+    // One at a time since then.
+    buffers.settle();
+    buffers.taken();
+    buffers.give_back(0);
+    buffers.publish();
+    EXPECT_EQ(buffers.supplied(), 2 * BufferRing::supply_min - 1);
+}
+
+TEST_F(BufferRingTest, TheBufferUsedLastIsTakenFirst) {
+    arm();
+    std::uint16_t first = 0;
+    for (int i = 0; i < 20; ++i) {
+        send_text("x");
+        const Completion seen = next();
+        ASSERT_EQ(seen.res, 1);
+        const std::uint16_t id = BufferRing::buffer_id(seen.flags);
+        buffers_->taken();
+        buffers_->give_back(id);
+        if (i == 0) first = id;
+        // Unpublished: the kernel goes on with those that it has, and then has none.
+        if (i + 1 < static_cast<int>(kBuffers)) continue;
+        buffers_->publish();
+        break;
+    }
+    EXPECT_EQ(first, 0);
+    send_text("y");
+    const Completion seen = next();
+    ASSERT_EQ(seen.res, 1);
+    EXPECT_EQ(BufferRing::buffer_id(seen.flags), kBuffers - 1);
+    buffers_->taken();
 }
 
 TEST_F(BufferRingTest, MemoryIsWholePages) {
