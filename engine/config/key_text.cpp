@@ -179,7 +179,7 @@ std::string limits_text(const Key& key) {
         case KeyType::boolean:
             return "`true`, `false`";
         case KeyType::account:
-            return "1 to 32 octets";
+            return "at most 32 octets";
         case KeyType::path:
             return key.least == 0 ? "at most 4096 octets" : "1 to 4096 octets";
         case KeyType::paths:

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "ring/uapi.hpp"
+
 namespace ringmx::ring {
 
 namespace {
@@ -39,8 +41,10 @@ int restrict_and_enable(io_uring& ring) {
     }
     at->opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
     at->sqe_flags = kFlags;
-    const int result = io_uring_register_restrictions(&ring, all.data(), all.size());
-    return result < 0 ? result : io_uring_enable_rings(&ring);
+    // liburing 2.3 declares functions for both, and its shared library does not export them.
+    const int result = uapi::register_on(ring.ring_fd, IORING_REGISTER_RESTRICTIONS, all.data(),
+                                         static_cast<unsigned>(all.size()));
+    return result < 0 ? result : uapi::register_on(ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
 }
 
 }  // namespace ringmx::ring

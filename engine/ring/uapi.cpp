@@ -14,4 +14,9 @@ int enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags
     return result < 0 ? -errno : static_cast<int>(result);
 }
 
+int register_on(int fd, unsigned operation, const void* argument, unsigned count) {
+    const long result = syscall(__NR_io_uring_register, fd, operation, argument, count);
+    return result < 0 ? -errno : static_cast<int>(result);
+}
+
 }  // namespace ringmx::ring::uapi

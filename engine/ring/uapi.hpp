@@ -37,4 +37,7 @@ constexpr unsigned kRegisteredRingFd = 1;
 int enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
           const WaitArgument* argument);
 
+// io_uring_register(2) itself. 0 or more, or -errno.
+int register_on(int fd, unsigned operation, const void* argument, unsigned count);
+
 }  // namespace ringmx::ring::uapi

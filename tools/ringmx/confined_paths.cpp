@@ -66,8 +66,9 @@ void add_storage(const config::StorageConfig& storage, std::vector<PathRule>& ru
         const auto parsed = PathTemplate::parse(storage.maildir.path);
         rules.push_back({parsed ? parsed->prefix : storage.maildir.path, Access::write});
     }
-    if (!config::plugin_used(storage)) return;
-    if (!storage.plugin.path.empty()) add_file(rules, storage.plugin.path, Access::read);
+    const auto plugin = config::plugin_used(storage);
+    if (!plugin) return;
+    if (*plugin == config::StorageBackend::plugin) return add_file(rules, storage.plugin.path, Access::read);
     // Certificates, credentials: any value that is a path.
     for (const auto& [name, value] : config::plugin_options(storage)) {
         if (value.starts_with('/')) add_file(rules, value, Access::read);

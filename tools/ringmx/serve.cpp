@@ -3,6 +3,7 @@
 // loads the certificates anew.
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <signal.h>
 #include <unistd.h>
@@ -59,7 +60,9 @@ ExitCode serve(const std::string& config_path) {
         complain(confinement.error().message);
         return ExitCode::config;
     }
-    auto engine = server::Engine::start(*config, {.confinement = confinement->get()});
+    server::Parts parts;
+    parts.confinement = confinement->get();
+    auto engine = server::Engine::start(*config, std::move(parts));
     if (!engine) {
         complain(engine.error().message);
         return exit_code_of(engine.error().code);
