@@ -125,7 +125,8 @@ Status Engine::State::open_shared(std::string& kernel) {
     if (Status kernel_status = check_kernel(kernel); !kernel_status) return kernel_status;
     const unsigned core_count = config::cores_in_use(config);
     auto divided = divide_memory(config.server, core_count, raise_file_limit(), storage_bytes(config.storage),
-                                 !config.tls.certificates.empty());
+                                 !config.tls.certificates.empty(),
+                                 !config.proxy.networks.empty() || !config.proxy.xclient.empty());
     if (!divided) return Error{start_error::bad_config, divided.error().message};
     budget = *divided;
 
