@@ -148,6 +148,42 @@ class BehindHaproxy(ProxyTest):
             for trace in self.traces(server):
                 self.assertRegex(trace, r" with ESMTPS \(TLSv1\.[23] [A-Z0-9_-]+\) id ")
 
+    def test_a_client_hello_behind_the_header_in_one_segment(self):
+        authority = Authority(self.folder)
+        tls_port = free_port()
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        header = b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 465\r\n"
+        with self.tls_server(authority, tls_port) as server:
+            for cut in (None, 1, len(header) - 1, len(header), len(header) + 1, len(header) + 5, len(header) + 100):
+                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                tls = context.wrap_bio(incoming, outgoing, server_hostname="mx.test")
+                with self.assertRaises(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                octets = header + outgoing.read()
+                with socket.create_connection(("127.0.0.1", tls_port), 30) as client:
+                    client.settimeout(30)
+                    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    client.sendall(octets[:cut])
+                    if cut:
+                        time.sleep(0.02)
+                        client.sendall(octets[cut:])
+                    self.assertTrue(self.banner(client, tls, incoming, outgoing).startswith(b"220 mx.test"), cut)
+            self.wait_for("all of them", lambda: self.counters(server)["tls_handshakes_full"] == 7)
+            self.assertEqual(self.counters(server)["proxy_clients"], 7)
+
+    def banner(self, client, tls, incoming, outgoing):
+        """Drives the handshake by hand, then reads once."""
+        for step in (tls.do_handshake, lambda: tls.read(4096)):
+            while True:
+                try:
+                    result = step()
+                    break
+                except ssl.SSLWantReadError:
+                    client.sendall(outgoing.read())
+                    incoming.write(client.recv(65536))
+            client.sendall(outgoing.read())
+        return result
+
     def tls_server(self, authority, tls_port, tls=None):
         server = self.server(tls={"certificates": [authority.entry("mx")], **(tls or {})})
         server.sections["server"]["listen_tls"] = [f"127.0.0.1:{tls_port}"]
