@@ -58,6 +58,8 @@ int main(int argc, char** argv) {
 
     const auto config = configuration(path, listen);
     if (!config) return fail(config.error().message);
+    if (!config->proxy.networks.empty())
+        return fail("the twin knows no PROXY header: take proxy.networks out of the configuration");
     if (!config->tls.certificates.empty() || !config->server.listen_tls.empty())
         return fail("the twin has no TLS: take [tls] and server.listen_tls out of the configuration");
     auto engine = server::Engine::start(*config);

@@ -94,6 +94,17 @@ struct alignas(kCounterAlignment) CoreCounters {
     // Of the process: the first core's, written by the thread that watches the certificates.
     Counter tls_reloads;
     Counter tls_reloads_refused;
+    // PROXY header and XCLIENT
+    Counter proxy_clients;
+    Counter proxy_own;
+    Counter proxy_silent;
+    Counter proxy_failed_absent;
+    Counter proxy_failed_malformed;
+    Counter proxy_failed_too_long;
+    Counter proxy_failed_checksum;
+    Counter proxy_failed_timed_out;
+    Counter proxy_failed_lost;
+    Counter xclient_commands;
     // log
     Counter log_records_dropped;
 };

@@ -15,6 +15,13 @@ void write_peer(JsonWriter& json, const PeerAddress& peer) {
     json.number("port", peer.port);
 }
 
+void write_via(JsonWriter& json, const PeerAddress& via) {
+    if (via.family == PeerAddress::Family::none) return;
+    std::array<char, 48> buffer;
+    json.text("via", via.format(buffer));
+    json.number("via_port", via.port);
+}
+
 void write_reply(JsonWriter& json, const Reply& reply) {
     if (reply.code == 0) return;
     json.number("code", reply.code);
@@ -52,6 +59,7 @@ void write_envelope(JsonWriter& json, Bytes envelope) {
         json.boolean("esmtp", (bits & envelope_flags::esmtp) != 0);
         if ((bits & envelope_flags::smtputf8) != 0) json.boolean("smtputf8", true);
         if ((bits & envelope_flags::tls) != 0) json.boolean("tls", true);
+        if ((bits & envelope_flags::tls_at_proxy) != 0) json.boolean("tls_at_proxy", true);
         if ((bits & envelope_flags::requiretls) != 0) json.boolean("requiretls", true);
     }
     if (const auto tls = find_envelope_field(envelope, EnvelopeField::tls)) {
@@ -102,6 +110,7 @@ void LogFormat::append(std::string& out, const TransactionRecord& record) {
     json.text("id", as_text(record.id.text()));
     json.number("core", record.core);
     write_peer(json, record.peer);
+    write_via(json, record.via);
     write_envelope(json, record.envelope);
     json.number("recipients", record.recipients);
     json.number("size", record.message_bytes);
@@ -121,6 +130,7 @@ void LogFormat::append(std::string& out, const EventRecord& record) {
     begin(json, record.wall_us, record.level, record.event);
     json.number("core", record.core);
     write_peer(json, record.peer);
+    write_via(json, record.via);
     if (!record.detail.empty()) json.text("detail", record.detail);
     write_reply(json, record.reply);
     if (!record.text.empty()) json.text("text", record.text);

@@ -20,6 +20,7 @@ struct TransactionHead {
     std::int64_t wall_us;
     MessageId id;
     PeerAddress peer;
+    PeerAddress via;
     std::uint64_t message_bytes;
     std::int64_t receive_us;
     std::int64_t store_us;
@@ -36,6 +37,7 @@ struct EventHead {
     std::uint32_t core;
     std::int64_t wall_us;
     PeerAddress peer;
+    PeerAddress via;
     LogLevel level;
     std::uint16_t code;
     EnhancedStatus status;
@@ -98,6 +100,7 @@ TransactionRecord decode_transaction(Bytes bytes) {
     record.core = head.core;
     record.id = head.id;
     record.peer = head.peer;
+    record.via = head.via;
     record.envelope = as_bytes(texts[0]);
     record.recipients = head.recipients;
     record.message_bytes = head.message_bytes;
@@ -115,7 +118,8 @@ EventRecord decode_event(Bytes bytes) {
     EventHead head;
     const Texts texts = take(bytes, head);
     return {head.wall_us, head.core, head.level, texts[0],
-            texts[1],     texts[2],  head.peer,  Reply{head.code, head.status, texts[3]}};
+            texts[1],     texts[2],  head.peer,  Reply{head.code, head.status, texts[3]},
+            head.via};
 }
 
 }  // namespace
@@ -133,6 +137,7 @@ void encode(const TransactionRecord& record, std::byte* out) {
                          .wall_us = record.wall_us,
                          .id = record.id,
                          .peer = record.peer,
+                         .via = record.via,
                          .message_bytes = record.message_bytes,
                          .receive_us = record.receive_us,
                          .store_us = record.store_us,
@@ -149,6 +154,7 @@ void encode(const EventRecord& record, std::byte* out) {
     EventHead head{.core = record.core,
                    .wall_us = record.wall_us,
                    .peer = record.peer,
+                   .via = record.via,
                    .level = record.level,
                    .code = record.reply.code,
                    .status = record.reply.status,

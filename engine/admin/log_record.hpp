@@ -23,12 +23,21 @@ enum class TransactionEnd : std::uint8_t {
     aborted,      // before there was one: RSET, a new EHLO, a lost connection, a timeout, a limit
 };
 
+// Whom a record is about: the client, and the connection's own peer where a proxy or another MTA has named
+// the client (family none: nobody has).
+struct LogClient {
+    PeerAddress peer;
+    PeerAddress via{};
+    LogClient(const PeerAddress& client, const PeerAddress& front = {}) : peer(client), via(front) {}
+};
+
 // The end of one transaction. Views are needed during the call only.
 struct TransactionRecord {
     std::int64_t wall_us = 0;  // now
     std::uint32_t core = 0;
     MessageId id;
     PeerAddress peer;
+    PeerAddress via;               // as in LogClient
     Bytes envelope;                // message/envelope.hpp: gives HELO name, reverse-path and first recipients
     std::uint32_t recipients = 0;  // accepted
     std::uint64_t message_bytes = 0;  // trace headers and mail data
@@ -51,6 +60,7 @@ struct EventRecord {
     std::string_view detail;  // the rule, the address, ...; may be empty
     PeerAddress peer;         // family none: no client
     Reply reply;              // code 0: no reply
+    PeerAddress via{};        // as in LogClient
 };
 
 // Octets of the parts of a record that are kept.

@@ -57,6 +57,19 @@ constexpr std::uint32_t tls_handshakes_min = 16;
 constexpr std::size_t tls_connection_bytes = 24u << 10;
 constexpr std::size_t tls_chain_octets_max = 64u << 10;  // PEM
 
+// --- behind a proxy
+// --------------------------------------------------------------------------------------------------
+// Of version 1: the longest line that its specification knows. Of version 2: 16 octets and what they
+// announce; addresses and all facts that HAProxy can add come to less than 1 KiB.
+constexpr std::size_t proxy_header_v1_octets_max = 107;
+constexpr std::size_t proxy_header_v2_octets_max = 2048;
+constexpr std::size_t proxy_unique_id_octets_max = 128;  // proxy-protocol.txt, 2.2.5
+constexpr std::size_t proxy_text_octets_max = 255;       // a name in it; a longer one is as good as none
+constexpr std::size_t proxy_tls_text_octets_max = 64;    // a protocol version, a cipher suite
+// What is kept of a header or of XCLIENT, or the header while it comes in.
+constexpr std::size_t front_connection_bytes = 3072;
+constexpr std::size_t xclient_text_octets_max = 255;  // NAME, HELO, LOGIN; XCLIENT_README, note 1
+
 // --- protocol (RFC 5321 §4.5.3.1 gives the least; these are what we take)
 // ------------------------------------------
 constexpr std::size_t domain_octets_min = 255;

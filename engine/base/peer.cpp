@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/assert.hpp"
+
 namespace ringmx {
 
 namespace {
@@ -53,6 +55,32 @@ PeerAddress PeerAddress::from_sockaddr(const sockaddr& address) {
         store_ipv6(peer, in.sin6_addr.s6_addr);
     }
     return peer;
+}
+
+PeerAddress PeerAddress::from_octets(Bytes octets, std::uint16_t port) {
+    RMX_ASSERT(octets.size() == 4 || octets.size() == 16);
+    PeerAddress peer;
+    peer.port = port;
+    if (octets.size() == 16) {
+        store_ipv6(peer, reinterpret_cast<const std::uint8_t*>(octets.data()));
+    } else {
+        peer.family = Family::ipv4;
+        std::memcpy(peer.bytes.data(), octets.data(), octets.size());
+    }
+    return peer;
+}
+
+std::optional<PeerAddress> PeerAddress::parse_ipv4(std::string_view text) {
+    if (text.find_first_of(":/") != std::string_view::npos) return std::nullopt;
+    const std::optional<Network> address = Network::parse(text);
+    return address ? std::optional(address->base) : std::nullopt;
+}
+
+std::optional<PeerAddress> PeerAddress::parse_ipv6(std::string_view text) {
+    if (text.find(':') == std::string_view::npos || text.find('/') != std::string_view::npos)
+        return std::nullopt;
+    const std::optional<Network> address = Network::parse(text);
+    return address ? std::optional(address->base) : std::nullopt;
 }
 
 std::string_view PeerAddress::format(std::array<char, 48>& buffer) const {

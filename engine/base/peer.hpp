@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.hpp"
+
 struct sockaddr;
 
 namespace ringmx {
@@ -19,6 +21,11 @@ struct PeerAddress {
     std::array<std::uint8_t, 16> bytes{};  // network order; IPv4 uses the first four
 
     static PeerAddress from_sockaddr(const sockaddr& address);
+    // An address as it stands in binary protocols: 4 octets or 16, network order.
+    static PeerAddress from_octets(Bytes octets, std::uint16_t port);
+    // An address in text without brackets, of the family asked for; nothing else in it (port 0).
+    static std::optional<PeerAddress> parse_ipv4(std::string_view text);
+    static std::optional<PeerAddress> parse_ipv6(std::string_view text);
     // Writes the address without port ("192.0.2.1", "2001:db8::1"); returns a view into `buffer`.
     std::string_view format(std::array<char, 48>& buffer) const;
     // Address literal of RFC 5321 §4.1.3 without brackets ("192.0.2.1", "IPv6:2001:db8::1").

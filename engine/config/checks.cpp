@@ -101,6 +101,24 @@ void check_listeners(const ServerConfig& config, std::vector<Finding>& findings)
     }
 }
 
+void check_proxy(const Config& config, std::vector<Finding>& findings) {
+    const auto has = [](const std::vector<std::string>& list, const std::string& address) {
+        return std::find(list.begin(), list.end(), address) != list.end();
+    };
+    for (const std::string& address : config.proxy.listeners) {
+        if (!has(config.server.listen, address) && !has(config.server.listen_tls, address))
+            findings.push_back({"proxy.listeners", quote(address) + " stands neither in server.listen nor in "
+                                                                    "server.listen_tls"});
+    }
+    if (!config.proxy.listeners.empty() && config.proxy.networks.empty())
+        findings.push_back({"proxy.listeners", "needs proxy.networks, from where the proxies connect"});
+}
+
+bool has_everybody(const std::vector<Network>& networks) {
+    return std::any_of(networks.begin(), networks.end(),
+                       [](const Network& network) { return network.prefix_bits == 0; });
+}
+
 }  // namespace
 
 std::vector<Finding> cross_check(const Config& config) {
@@ -113,6 +131,7 @@ std::vector<Finding> cross_check(const Config& config) {
     check_tls(config, findings);
     check_listeners(config.server, findings);
     check_confine(config.confine, findings);
+    check_proxy(config, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",
@@ -136,6 +155,11 @@ std::vector<std::string> warnings(const Config& config) {
     }
     if (config.storage.backend == StorageBackend::discard) {
         list.emplace_back("storage.backend is \"discard\": accepted mail is not kept");
+    }
+    if (has_everybody(config.proxy.networks) || has_everybody(config.proxy.xclient)) {
+        list.emplace_back(
+            "proxy.networks or proxy.xclient has a network of all addresses: every client may "
+            "pass for any other");
     }
     if (config.server.hostname.find('.') == std::string::npos) {
         list.push_back("server.hostname " + quote(config.server.hostname) +

@@ -95,11 +95,19 @@ struct TlsConfig {
     std::uint32_t check_interval_s = 60;  // how often the files are looked at
 };
 
+// Who may name the client of a connection (docs/proxy.md).
+struct ProxyConfig {
+    std::vector<Network> networks;       // peers whose connections begin with a PROXY header
+    std::vector<std::string> listeners;  // where they do, of server.listen and listen_tls; empty: everywhere
+    std::vector<Network> xclient;        // clients that may send XCLIENT
+};
+
 struct TimeoutConfig {  // seconds; defaults are those of RFC 5321 §4.5.3.2
     std::uint32_t command_s = 300;
     std::uint32_t data_block_s = 180;
-    std::uint32_t end_of_data_s = 300;   // how long storage may take before 451
-    std::uint32_t send_s = 300;          // a client that does not read its replies
+    std::uint32_t end_of_data_s = 300;  // how long storage may take before 451
+    std::uint32_t send_s = 300;         // a client that does not read its replies
+    std::uint32_t proxy_header_s = 5;
     std::uint32_t tls_handshake_s = 30;  // from the connection, or from STARTTLS, to the end of the handshake
 };
 
@@ -166,6 +174,7 @@ struct Config {
     AcceptConfig accept;
     SmtpConfig smtp;
     TlsConfig tls;
+    ProxyConfig proxy;
     TimeoutConfig timeouts;
     StorageConfig storage;
     ConfineConfig confine;

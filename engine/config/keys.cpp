@@ -265,6 +265,29 @@ constexpr Key kKeys[] = {
      .description =
          "How often the certificates' files are looked at; what has changed is loaded, as on SIGHUP."},
 
+    {.name = "proxy.networks",
+     .type = KeyType::networks,
+     .field = [](Config& c) -> Field { return &c.proxy.networks; },
+     .since = "0.2.0",
+     .description =
+         "Networks of proxies: a connection from there must begin with a PROXY protocol header, version 1 or "
+         "2, which names the client (docs/proxy.md). From anywhere else the header is not taken."},
+    {.name = "proxy.listeners",
+     .type = KeyType::endpoints,
+     .field = [](Config& c) -> Field { return &c.proxy.listeners; },
+     .word = "all of them",
+     .since = "0.2.0",
+     .description =
+         "Which of `server.listen` and `server.listen_tls` are behind these proxies; on the others a peer "
+         "from `proxy.networks` is a client like any other."},
+    {.name = "proxy.xclient",
+     .type = KeyType::networks,
+     .field = [](Config& c) -> Field { return &c.proxy.xclient; },
+     .since = "0.2.0",
+     .description =
+         "Networks of MTAs that may name their clients with XCLIENT; it is announced to them, and anybody "
+         "else gets 550 5.7.0 for it."},
+
     {.name = "timeouts.command",
      .type = KeyType::duration,
      .field = [](Config& c) -> Field { return &c.timeouts.command_s; },
@@ -297,6 +320,13 @@ constexpr Key kKeys[] = {
      .since = "0.1.0",
      .description = "How long a client may leave replies unread before its connection is closed."},
 
+    {.name = "timeouts.proxy_header",
+     .type = KeyType::duration,
+     .field = [](Config& c) -> Field { return &c.timeouts.proxy_header_s; },
+     .least = 1,
+     .most = kDayS,
+     .since = "0.2.0",
+     .description = "How long a PROXY header may take before its connection is closed."},
     {.name = "timeouts.tls_handshake",
      .type = KeyType::duration,
      .field = [](Config& c) -> Field { return &c.timeouts.tls_handshake_s; },
@@ -549,19 +579,11 @@ constexpr Key kKeys[] = {
          "The Unix socket on which the server answers `ringmxctl status`; only its owner may use it."},
 };
 
-constexpr std::string_view kSections[] = {"server",
-                                          "accept",
-                                          "smtp",
-                                          "tls",
-                                          "timeouts",
-                                          "storage",
-                                          "storage.delivery",
-                                          "storage.spool",
-                                          "storage.maildir",
-                                          "storage.plugin",
-                                          "confine",
-                                          "log",
-                                          "admin"};
+constexpr std::string_view kSections[] = {
+    "server",        "accept",          "smtp",           "tls",
+    "proxy",         "timeouts",        "storage",        "storage.delivery",
+    "storage.spool", "storage.maildir", "storage.plugin", "confine",
+    "log",           "admin"};
 
 }  // namespace
 

@@ -65,7 +65,10 @@ bool give_up_capabilities() {
     return syscall(SYS_capset, &header, none) == 0;
 }
 
-[[noreturn]] void keep(const std::vector<std::string>& paths, int socket) {
+[[noreturn]] void keep(const std::vector<std::string>& paths, int end) {
+    // Sockets that the server was started with, above all: they would stay open with the keeper.
+    constexpr int socket = 3;
+    if ((end != socket && dup2(end, socket) < 0) || close_range(socket + 1, ~0u, 0) != 0) _exit(1);
     if (!no_new_privileges().ok() || !give_up_capabilities()) _exit(1);
     prctl(PR_SET_NAME, "ringmx-keeper", 0, 0, 0);
     // A signal to the group of both, from a terminal or a supervisor, is the server's to follow.

@@ -36,12 +36,13 @@ enum class EnvelopeField : std::uint8_t {
 };
 
 namespace envelope_flags {
-constexpr std::uint32_t esmtp = 1;        // EHLO rather than HELO
-constexpr std::uint32_t smtputf8 = 2;     // MAIL ... SMTPUTF8 (RFC 6531)
-constexpr std::uint32_t body_8bit = 4;    // BODY=8BITMIME (RFC 6152)
-constexpr std::uint32_t body_binary = 8;  // BODY=BINARYMIME (RFC 3030)
-constexpr std::uint32_t tls = 16;         // the transaction ran under TLS
-constexpr std::uint32_t requiretls = 32;  // MAIL ... REQUIRETLS (RFC 8689): to be sent on under TLS only
+constexpr std::uint32_t esmtp = 1;          // EHLO rather than HELO
+constexpr std::uint32_t smtputf8 = 2;       // MAIL ... SMTPUTF8 (RFC 6531)
+constexpr std::uint32_t body_8bit = 4;      // BODY=8BITMIME (RFC 6152)
+constexpr std::uint32_t body_binary = 8;    // BODY=BINARYMIME (RFC 3030)
+constexpr std::uint32_t tls = 16;           // the transaction ran under TLS
+constexpr std::uint32_t requiretls = 32;    // MAIL ... REQUIRETLS (RFC 8689): to be sent on under TLS only
+constexpr std::uint32_t tls_at_proxy = 64;  // with `tls`: it ended at a proxy, which said so (docs/proxy.md)
 }  // namespace envelope_flags
 
 namespace notify_flags {

@@ -115,8 +115,15 @@ void write_from(HeaderWriter& out, const TraceFacts& facts) {
     if (facts.client.family == PeerAddress::Family::none) return;
     std::array<char, 48> buffer;
     const std::string_view literal = facts.client.format_literal(buffer);
-    out.begin_word(literal.size() + 4);
-    out.put("([");
+    const std::string_view host = facts.client_host.substr(0, kNameOctetsMax);
+    const std::size_t host_octets = host.empty() ? 0 : host.size() + 1;
+    out.begin_word(host_octets + literal.size() + 4);
+    out.put("(");
+    if (!host.empty()) {
+        out.put_foreign(host, kNameOctets);
+        out.put(" ");
+    }
+    out.put("[");
     out.put(literal);
     out.put("])");
 }
@@ -129,9 +136,12 @@ void write_by_with_id(HeaderWriter& out, const TraceFacts& facts) {
     out.word(protocol_keyword(facts.flags));
     if (!facts.tls.empty()) {
         const std::string_view text = facts.tls.substr(0, kTlsOctetsMax);
-        out.begin_word(text.size() + 2);
+        constexpr std::string_view kWhere = " at the proxy";
+        const bool at_proxy = (facts.flags & envelope_flags::tls_at_proxy) != 0;
+        out.begin_word(text.size() + 2 + (at_proxy ? kWhere.size() : 0));
         out.put("(");
         out.put_foreign(text, kCommentOctets);
+        if (at_proxy) out.put(kWhere);
         out.put(")");
     }
     const MessageId::Text id = facts.id.text();

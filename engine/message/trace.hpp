@@ -14,8 +14,9 @@ namespace ringmx {
 struct TraceFacts {
     std::string_view client_name;  // EHLO/HELO argument, already checked by the grammar
     PeerAddress client;
-    std::string_view hostname;   // our own name
-    std::string_view recipient;  // printed as "for <...>" when there is exactly one; else empty
+    std::string_view client_host{};  // the name of that address, if somebody has looked it up; else empty
+    std::string_view hostname;       // our own name
+    std::string_view recipient;      // printed as "for <...>" when there is exactly one; else empty
     MessageId id;
     std::uint32_t flags = 0;  // envelope_flags
     std::string_view tls;     // version and cipher suite, of the envelope's field; printed as a comment

@@ -5,7 +5,8 @@
 //
 // All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what
 // the protocol asks of its host) in connection_session.cpp, TLS, which stands between the two if the
-// connection has it, in connection_tls.cpp, and input held back and deadlines in connection_input.cpp.
+// connection has it, in connection_tls.cpp, clients that a proxy or another MTA names in
+// connection_front.cpp, and input held back and deadlines in connection_input.cpp.
 //
 // Phases, in order; some are skipped:
 //   open       receives and replies
@@ -21,11 +22,13 @@
 #include <string>
 #include <string_view>
 
+#include "admin/counters.hpp"
 #include "admin/log_record.hpp"
 #include "base/clock.hpp"
 #include "base/peer.hpp"
 #include "message/message.hpp"
 #include "policy/policy.hpp"
+#include "server/front.hpp"
 #include "server/tls_transport.hpp"
 #include "smtp/session.hpp"
 
@@ -44,8 +47,9 @@ class Connection final : public smtp::Handler {
     std::uint32_t generation() const { return generation_; }
 
     // --- completions, from the core's loop ---
-    void begin();      // just accepted: banner, first receive
-    void begin_tls();  // the same on a listener where TLS comes first
+    void begin();                             // just accepted: banner, first receive
+    void begin_tls();                         // the same on a listener where TLS comes first
+    void begin_behind_proxy(bool tls_first);  // either of them, once the PROXY header has come
     void on_receive(std::int32_t result, Bytes data, bool armed_still);
     void on_send(std::int32_t result);
     void on_cancelled();
@@ -128,6 +132,19 @@ class Connection final : public smtp::Handler {
     std::string_view tls_text(std::array<char, kTlsTextOctets>& buffer) const;
     void add_tls_facts(policy::ClientFacts& facts) const;
 
+    // --- connection_front.cpp ---
+    Decision on_xclient(const smtp::XclientCommand& command) override;
+    bool awaits_proxy_header() const { return front_ && front_->decoder; }
+    void take_proxy_header(Bytes data);
+    void proxy_header_done(const proxy::Header& header);
+    void proxy_header_failed(admin::Counter& counter, std::string_view reason, std::string_view text);
+    void proxy_header_timed_out();
+    void proxy_header_lost();
+    void treat_by_address();
+    bool is_extended() const;
+    void add_front_facts(policy::ClientFacts& facts) const;
+    admin::LogClient log_client() const;
+
     // --- connection_session.cpp ---
     MutableBytes reply_room(std::size_t octets) override;
     void reply_written(std::size_t octets) override;
@@ -176,6 +193,7 @@ class Connection final : public smtp::Handler {
     Chunk* output_ = nullptr;  // replies; without TLS [begin, begin + sending_) are in the kernel's hands
     std::unique_ptr<TlsTransport> tls_;       // null: a plain connection
     std::unique_ptr<TlsTransport> next_tls_;  // once STARTTLS has been answered and its input looked at
+    std::unique_ptr<Front> front_;            // null: nobody stands in front of the client
     Message* message_ = nullptr;  // the open transaction's; with storage while question_ is `store`
     std::uint32_t slot_;
     std::uint32_t generation_;

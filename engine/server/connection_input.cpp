@@ -159,6 +159,12 @@ std::int64_t Connection::next_deadline(std::int64_t now_ns) {
         settle();
         return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
     }
+    if (phase_ == Phase::open && awaits_proxy_header()) {
+        core_.counters().timeouts.add(1);
+        proxy_header_timed_out();
+        settle();
+        return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
+    }
     if (phase_ != Phase::open || sending_ != 0) {
         // The client does not read its replies, or lingers too long.
         if (phase_ == Phase::open) core_.counters().timeouts.add(1);

@@ -51,7 +51,11 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     }
     if (result > 0) {
         core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
-        tls_ ? take_ciphertext(data) : take_input(data);
+        if (awaits_proxy_header()) {
+            take_proxy_header(data);
+        } else {
+            tls_ ? take_ciphertext(data) : take_input(data);
+        }
     } else if (result == 0) {
         end_of_input_ = true;
     } else if (result == -ENOBUFS) {
@@ -135,6 +139,7 @@ void Connection::settle() {
     stream_full_chunks();
     if (next_tls_ && session_.wants_handshake()) start_tls();
     if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
+    if (end_of_input_ && awaits_proxy_header()) proxy_header_lost();
     if (input_is_over() && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
     if (session_.waiting() == smtp::Waiting::closed && tls_) say_farewell();
     if (has_output()) queue_send();
@@ -250,6 +255,7 @@ void Connection::peer_gone() {
     peer_gone_ = true;
     if (phase_ == Phase::open) {
         if (shaking()) handshake_failed(tls::Failure::lost, {}, {});
+        if (awaits_proxy_header()) proxy_header_lost();
         session_.on_disconnect();
         end_questions();
         core_.counters().connections_lost.add(1);

@@ -173,6 +173,7 @@ policy::Ticket Connection::ticket() {
 policy::ClientFacts Connection::client_facts() const {
     policy::ClientFacts facts{peer_, client_name(), extended_};
     if (tls_) add_tls_facts(facts);
+    if (front_) add_front_facts(facts);
     return facts;
 }
 
@@ -182,7 +183,8 @@ Decision Connection::ask(Question question, const Decision& decision) {
 }
 
 Decision Connection::on_connect() {
-    ++questions_asked_;
+    // Of the connection's own client, as the socket or the PROXY header has it: XCLIENT gives it to no other.
+    if (questions_asked_++ == 0 && core_.takes_xclient(peer_)) session_.allow_xclient();
     return ask(Question::connect, core_.policy().on_connect(ticket(), client_facts()));
 }
 
@@ -191,6 +193,7 @@ Decision Connection::on_hello(const smtp::Hello& hello) {
     ++questions_asked_;
     policy::ClientFacts facts{peer_, hello.name, hello.extended};
     if (tls_) add_tls_facts(facts);
+    if (front_) add_front_facts(facts);
     const Decision decision = ask(Question::hello, core_.policy().on_hello(ticket(), facts));
     if (decision.kind == Decision::Kind::accept) {
         keep_client_name(hello.name);
@@ -231,7 +234,7 @@ Decision Connection::on_mail(const smtp::MailCommand& command) {
 }
 
 Decision Connection::sender_refused(const Decision& decision, std::string_view reverse_path) {
-    log_refusal(core_, "sender_refused", reverse_path, peer_, decision.reply);
+    log_refusal(core_, "sender_refused", reverse_path, log_client(), decision.reply);
     return decision;
 }
 
@@ -240,8 +243,10 @@ bool Connection::write_envelope_head(const smtp::MailCommand& command) {
     std::byte client[20];
     encode_client(client, peer_);
     std::array<char, kTlsTextOctets> buffer;
-    const std::string_view tls = tls_ ? tls_text(buffer) : std::string_view{};
-    const std::uint32_t flags = flags_of(command, extended_) | (tls.empty() ? 0 : envelope_flags::tls);
+    const bool at_proxy = front_ && !front_->tls.empty();
+    const std::string_view tls = at_proxy ? front_->tls : tls_ ? tls_text(buffer) : std::string_view{};
+    const std::uint32_t flags = flags_of(command, is_extended()) | (tls.empty() ? 0 : envelope_flags::tls) |
+                                (at_proxy ? envelope_flags::tls_at_proxy : 0);
     message_->flags = flags;
     bool ok =
         pool.append_envelope(*message_, EnvelopeField::client, client) &&
@@ -277,7 +282,8 @@ Decision Connection::on_rcpt(const smtp::RcptCommand& command) {
     }
     if (!ok) {
         pool.truncate_envelope(*message_, envelope_before_);
-        log_refusal(core_, "recipient_refused", command.forward_path.address, peer_, kTooManyRecipients);
+        log_refusal(core_, "recipient_refused", command.forward_path.address, log_client(),
+                    kTooManyRecipients);
         return Decision::reject(kTooManyRecipients);
     }
     ++questions_asked_;
@@ -303,7 +309,7 @@ Decision Connection::recipient_decided(const Decision& decision) {
     if (decision.kind == Decision::Kind::reject || decision.kind == Decision::Kind::disconnect) {
         const Bytes added = message_->envelope().subspan(envelope_before_);
         const auto path = find_envelope_field(added, EnvelopeField::forward_path);
-        log_refusal(core_, "recipient_refused", path ? as_text(*path) : std::string_view{}, peer_,
+        log_refusal(core_, "recipient_refused", path ? as_text(*path) : std::string_view{}, log_client(),
                     decision.reply);
         core_.messages().truncate_envelope(*message_, envelope_before_);
         core_.counters().recipients_refused.add(1);
@@ -322,6 +328,10 @@ Decision Connection::begin_mail_data() {
     std::array<char, kTlsTextOctets> tls;
     TraceFacts facts;
     if (tls_) facts.tls = tls_text(tls);
+    if (front_) {
+        facts.client_host = front_->host;
+        if (!front_->tls.empty()) facts.tls = front_->tls;
+    }
     facts.client_name = client_name();
     facts.client = peer_;
     facts.hostname = core_.hostname();
@@ -472,7 +482,7 @@ void Connection::end_questions() {
 }
 
 void Connection::log_outcome(const Reply& reply, admin::TransactionEnd end) {
-    log_transaction(core_, *message_, peer_, end, reply, question_ == Question::store);
+    log_transaction(core_, *message_, log_client(), end, reply, question_ == Question::store);
 }
 
 void Connection::drop_message() {
@@ -490,13 +500,14 @@ void Connection::drop_message() {
 
 void Connection::on_violation(std::string_view rule, const Reply& reply) {
     core_.counters().violations.add(1);
-    log_refusal(core_, "violation", rule, peer_, reply);
+    log_refusal(core_, "violation", rule, log_client(), reply);
 }
 
 // --- the client's name
 // -------------------------------------------------------------------------------------------------
 
 std::string_view Connection::client_name() const {
+    if (front_ && !front_->helo.empty()) return front_->helo;
     return {long_name_ ? long_name_.get() : name_, name_length_};
 }
 

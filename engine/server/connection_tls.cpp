@@ -289,6 +289,7 @@ void Connection::log_tls(std::string_view event, tls::Failure failure, std::stri
     record.detail = tls::to_string(failure);
     record.text = text;
     record.peer = peer_;
+    record.via = log_client().via;
     core_.log().write(record);
 }
 

@@ -267,9 +267,29 @@ void Core::on_accepted(const io_uring_cqe& cqe, const ring::UserData& name) {
     options_.counters.connections_accepted.add(1);
     Connection& connection = connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer,
                                                 options_.session, bare_newline_for(peer), tls_use_for(peer));
-    const bool tls_first = acceptor_->listener_of(name.slot) >= options_.listeners_plain;
-    tls_first ? connection.begin_tls() : connection.begin();
+    const std::size_t listener = acceptor_->listener_of(name.slot);
+    const bool tls_first = listener >= options_.listeners_plain;
+    if (sends_proxy_header(peer, listener)) {
+        connection.begin_behind_proxy(tls_first);
+    } else {
+        tls_first ? connection.begin_tls() : connection.begin();
+    }
     if (draining_) connection.drain();
+}
+
+// Whom the header is taken from, and must come from: it lets its sender be anybody.
+bool Core::sends_proxy_header(const PeerAddress& peer, std::size_t listener) const {
+    const config::Config& config = options_.config;
+    const auto& networks = config.proxy.networks;
+    if (std::none_of(networks.begin(), networks.end(),
+                     [&](const Network& network) { return network.contains(peer); }))
+        return false;
+    if (config.proxy.listeners.empty()) return true;
+    const auto& plain = config.server.listen;
+    const std::string& address =
+        listener < plain.size() ? plain[listener] : config.server.listen_tls[listener - plain.size()];
+    return std::find(config.proxy.listeners.begin(), config.proxy.listeners.end(), address) !=
+           config.proxy.listeners.end();
 }
 
 void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {

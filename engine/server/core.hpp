@@ -88,6 +88,13 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::int64_t handshake_timeout_ns() const {
         return options_.config.timeouts.tls_handshake_s * kNsPerSecond;
     }
+    std::int64_t proxy_header_timeout_ns() const {
+        return options_.config.timeouts.proxy_header_s * kNsPerSecond;
+    }
+    // What hangs on who the client is.
+    smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
+    smtp::TlsUse tls_use_for(const PeerAddress& peer) const;
+    bool takes_xclient(const PeerAddress& peer) const;
     // For a new channel; null: there is no TLS.
     std::shared_ptr<const tls::Context> tls_context() const {
         return options_.tls == nullptr ? nullptr : options_.tls->get();
@@ -138,8 +145,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void on_accepted(const io_uring_cqe& cqe, const ring::UserData& name);
     void on_received(const io_uring_cqe& cqe, const ring::UserData& name);
     void arm_wake();
-    smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
-    smtp::TlsUse tls_use_for(const PeerAddress& peer) const;
+    bool sends_proxy_header(const PeerAddress& peer, std::size_t listener) const;
     void serve_storage();
     void serve_starved(bool all);
     void serve_timers();

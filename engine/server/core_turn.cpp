@@ -55,6 +55,12 @@ smtp::TlsUse Core::tls_use_for(const PeerAddress& peer) const {
     return required ? smtp::TlsUse::required : smtp::TlsUse::offered;
 }
 
+bool Core::takes_xclient(const PeerAddress& peer) const {
+    const auto& networks = options_.config.proxy.xclient;
+    return std::any_of(networks.begin(), networks.end(),
+                       [&](const Network& network) { return network.contains(peer); });
+}
+
 // --- storage
 // -----------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 #include "server/engine.hpp"
 
+#include <algorithm>
 #include <future>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sched.h>
@@ -113,6 +115,8 @@ struct Engine::State {
 
     Status open_shared(std::string& kernel);
     CertificateOpener certificate_opener() const;
+    Status open_listeners(unsigned core_count);
+    Status adopt_listeners(unsigned core_count);
     Status start_cores();
     Status confine();
     std::unique_ptr<policy::Policy> make_policy(unsigned core,
@@ -127,15 +131,14 @@ Status Engine::State::open_shared(std::string& kernel) {
     if (Status kernel_status = check_kernel(kernel); !kernel_status) return kernel_status;
     const unsigned core_count = config::cores_in_use(config);
     auto divided = divide_memory(config.server, core_count, raise_file_limit(), storage_bytes(config.storage),
-                                 !config.tls.certificates.empty());
+                                 !config.tls.certificates.empty(),
+                                 !config.proxy.networks.empty() || !config.proxy.xclient.empty());
     if (!divided) return Error{start_error::bad_config, divided.error().message};
     budget = *divided;
 
-    std::vector<std::string> addresses = config.server.listen;
-    addresses.insert(addresses.end(), config.server.listen_tls.begin(), config.server.listen_tls.end());
-    auto sockets = ListenSockets::open(addresses, core_count);
-    if (!sockets) return sockets.error();
-    listeners = std::move(*sockets);
+    if (Status listening = parts.sockets.empty() ? open_listeners(core_count) : adopt_listeners(core_count);
+        !listening)
+        return listening;
     if (parts.confinement != nullptr) {
         if (Status confined = parts.confinement->bound(); !confined)
             return Error{start_error::bad_config, confined.error().message};
@@ -156,6 +159,37 @@ Status Engine::State::open_shared(std::string& kernel) {
     auto setup = StorageSetup::open(config, core_count, *log, parts.backend ? &*parts.backend : nullptr);
     if (!setup) return setup.error();
     storage = std::move(*setup);
+    return ok_status();
+}
+
+Status Engine::State::open_listeners(unsigned core_count) {
+    std::vector<std::string> addresses = config.server.listen;
+    addresses.insert(addresses.end(), config.server.listen_tls.begin(), config.server.listen_tls.end());
+    auto sockets = ListenSockets::open(addresses, core_count);
+    if (!sockets) return sockets.error();
+    listeners = std::move(*sockets);
+    return ok_status();
+}
+
+// What is passed replaces what the configuration has to listen on, also where it speaks of listeners.
+Status Engine::State::adopt_listeners(unsigned core_count) {
+    std::vector<PassedSocket> sockets = std::exchange(parts.sockets, {});
+    const auto tls_first = std::stable_partition(sockets.begin(), sockets.end(),
+                                                 [](const PassedSocket& socket) { return !socket.tls; });
+    const auto plain = static_cast<std::size_t>(tls_first - sockets.begin());
+    std::vector<int> descriptors;
+    for (const PassedSocket& socket : sockets)
+        descriptors.push_back(socket.fd);
+    auto adopted = ListenSockets::adopt(descriptors, core_count);
+    if (!adopted) return adopted.error();
+    if (plain < sockets.size() && config.tls.certificates.empty())
+        return Error{start_error::bad_config,
+                     "a socket for TLS was passed to the server: give tls.certificates"};
+    const std::vector<std::string>& addresses = adopted->addresses();
+    const auto middle = addresses.begin() + static_cast<std::ptrdiff_t>(plain);
+    config.server.listen.assign(addresses.begin(), middle);
+    config.server.listen_tls.assign(middle, addresses.end());
+    listeners = std::move(*adopted);
     return ok_status();
 }
 
@@ -353,6 +387,13 @@ std::vector<std::pair<std::string, std::uint64_t>> Engine::counters() const {
     for (auto& one : admin::storage_counters(state_->storage->status()))
         totals.push_back(std::move(one));
     return totals;
+}
+
+std::vector<std::uint64_t> Engine::turns() const {
+    std::vector<std::uint64_t> turns;
+    for (const auto& one : state_->counters)
+        turns.push_back(one->loops.get());
+    return turns;
 }
 
 const std::vector<std::string>& Engine::listening() const {

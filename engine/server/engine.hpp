@@ -16,6 +16,7 @@
 #include "config/config.hpp"
 #include "policy/policy.hpp"
 #include "server/confinement.hpp"
+#include "server/listener.hpp"
 #include "server/plugin_setup.hpp"
 
 namespace ringmx::server {
@@ -36,6 +37,9 @@ struct Parts {
     std::function<std::unique_ptr<policy::Policy>(unsigned core, std::unique_ptr<policy::Policy>)> policy;
     // Loaded in place of what storage.backend, which is `plugin`, names.
     std::optional<LinkedBackend> backend;
+    // Listening sockets that the process was started with, in place of server.listen and server.listen_tls.
+    // start() takes them over; where it fails, nobody is to use them any more.
+    std::vector<PassedSocket> sockets;
     // Takes the log's lines in place of log.path; on the log's thread, also before start() returns.
     std::function<void(std::string_view)> log;
     // Outlives the engine.
@@ -67,6 +71,9 @@ class Engine {
     std::vector<std::pair<std::string, std::uint64_t>> counters() const;
     // What is bound, in the order of server.listen and then of server.listen_tls: "ADDRESS:PORT".
     const std::vector<std::string>& listening() const;
+    // Of each core, how often its loop has turned: it does so several times a second, whatever there is to
+    // do.
+    std::vector<std::uint64_t> turns() const;
 
  private:
     struct State;

@@ -1,16 +1,19 @@
 #include "server/listener.hpp"
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/peer.hpp"
 #include "server/engine.hpp"
 
 namespace ringmx::server {
@@ -86,7 +89,61 @@ Status check_free(const Address& address, const std::string& text) {
     }
 }
 
+int integer_option(int fd, int option) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+// Makes a socket of somebody else's what open_one() makes; returns its address as text.
+Result<std::string> prepare_passed(int fd) {
+    const std::string name = "descriptor " + std::to_string(fd);
+    const int family = integer_option(fd, SO_DOMAIN);
+    if ((family != AF_INET && family != AF_INET6) || integer_option(fd, SO_TYPE) != SOCK_STREAM ||
+        integer_option(fd, SO_ACCEPTCONN) != 1) {
+        return Error{start_error::bad_config,
+                     name + ", which was passed to the server, is no listening TCP socket"};
+    }
+    // With O_NONBLOCK an accept over io_uring would fail at once where it is to wait.
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0)
+        return system_error(errno, "fcntl of " + name);
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (listen(fd, kBacklog) != 0) return system_error(errno, "listen on " + name);
+    Address address;
+    address.length = sizeof address.storage;
+    getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+    const PeerAddress bound = PeerAddress::from_sockaddr(*address.get());
+    std::array<char, 48> buffer;
+    const std::string host(bound.format(buffer));
+    const bool brackets = bound.family == PeerAddress::Family::ipv6;
+    return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(bound.port);
+}
+
 }  // namespace
+
+Result<ListenSockets> ListenSockets::adopt(const std::vector<int>& passed, unsigned cores) {
+    ListenSockets result;
+    result.sockets_.resize(cores);
+    Status status = ok_status();
+    for (const int fd : passed) {
+        auto address = status ? prepare_passed(fd) : Result<std::string>(status.error());
+        if (!address) status = address.error();
+        for (unsigned core = 0; status && core < cores; ++core) {
+            const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+            if (own < 0) {
+                status = system_error(errno, "dup of a passed socket");
+            } else {
+                result.sockets_[core].push_back(own);
+            }
+        }
+        if (status) result.addresses_.push_back(std::move(*address));
+        ::close(fd);
+    }
+    if (!status) return status.error();
+    return result;
+}
 
 Result<ListenSockets> ListenSockets::open(const std::vector<std::string>& addresses, unsigned cores) {
     ListenSockets result;

@@ -37,8 +37,10 @@ std::size_t storage_bytes(const config::StorageConfig& storage) {
 }
 
 Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
-                                   std::uint64_t files_max, std::size_t storage_fixed_bytes, bool tls) {
-    const std::size_t connection_bytes = kConnectionBytes + (tls ? limits::tls_connection_bytes : 0);
+                                   std::uint64_t files_max, std::size_t storage_fixed_bytes, bool tls,
+                                   bool front) {
+    const std::size_t connection_bytes = kConnectionBytes + (tls ? limits::tls_connection_bytes : 0) +
+                                         (front ? limits::front_connection_bytes : 0);
     MemoryBudget budget;
     budget.cores = cores;
     budget.fixed_bytes = kProcessBytes + cores * core_fixed_bytes() + storage_fixed_bytes;

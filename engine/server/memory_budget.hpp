@@ -20,10 +20,11 @@ struct MemoryBudget {
 // What storage takes beside the cores: a delivery, and the windows of fallbacks.
 std::size_t storage_bytes(const config::StorageConfig& storage);
 
-// Whether there is TLS, which each connection may have, is in `tls`. `files_max`: RLIMIT_NOFILE.
+// Whether there is TLS, which each connection may have, is in `tls`; whether proxies
+// or other MTAs may name clients, in `front`. `files_max`: RLIMIT_NOFILE.
 // `storage_fixed_bytes`: storage_bytes(). The error says how much memory these settings need at least.
 Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
                                    std::uint64_t files_max, std::size_t storage_fixed_bytes = 0,
-                                   bool tls = false);
+                                   bool tls = false, bool front = false);
 
 }  // namespace ringmx::server

@@ -17,14 +17,15 @@ Bytes envelope_of(const Message& message) {
 
 }  // namespace
 
-void log_transaction(Core& core, const Message& message, const PeerAddress& peer, admin::TransactionEnd end,
-                     const Reply& reply, bool with_storage) {
+void log_transaction(Core& core, const Message& message, const admin::LogClient& client,
+                     admin::TransactionEnd end, const Reply& reply, bool with_storage) {
     const std::int64_t now_ns = core.now().mono_ns;
     admin::TransactionRecord record;
     record.wall_us = core.now().wall_us;
     record.core = core.index();
     record.id = message.id;
-    record.peer = peer;
+    record.peer = client.peer;
+    record.via = client.via;
     record.envelope = envelope_of(message);
     record.recipients = message.recipients;
     record.message_bytes = message.trace_bytes + message.body_bytes;
@@ -47,14 +48,15 @@ void log_stored_late(Core& core, const Message& message) {
     log_transaction(core, message, peer, admin::TransactionEnd::stored_late, {});
 }
 
-void log_refusal(Core& core, std::string_view event, std::string_view detail, const PeerAddress& peer,
+void log_refusal(Core& core, std::string_view event, std::string_view detail, const admin::LogClient& client,
                  const Reply& reply) {
     admin::EventRecord record;
     record.wall_us = core.now().wall_us;
     record.core = core.index();
     record.event = event;
     record.detail = detail;
-    record.peer = peer;
+    record.peer = client.peer;
+    record.via = client.via;
     record.reply = reply;
     core.log().write(record);
 }

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "admin/log_record.hpp"
-#include "base/peer.hpp"
 #include "base/reply.hpp"
 #include "message/message.hpp"
 
@@ -14,12 +13,12 @@ namespace ringmx::server {
 class Core;
 
 // `with_storage`: storage still has the message; of what it may write nothing is read.
-void log_transaction(Core& core, const Message& message, const PeerAddress& peer, admin::TransactionEnd end,
-                     const Reply& reply, bool with_storage = false);
+void log_transaction(Core& core, const Message& message, const admin::LogClient& client,
+                     admin::TransactionEnd end, const Reply& reply, bool with_storage = false);
 // A message that came back from storage as stored when its client had left or been told 451.
 void log_stored_late(Core& core, const Message& message);
 // `event` is static: "violation", "sender_refused", "recipient_refused". `detail`: the rule, or the address.
-void log_refusal(Core& core, std::string_view event, std::string_view detail, const PeerAddress& peer,
+void log_refusal(Core& core, std::string_view event, std::string_view detail, const admin::LogClient& client,
                  const Reply& reply);
 
 }  // namespace ringmx::server

@@ -61,13 +61,15 @@ std::string_view trim_blanks(std::string_view text) {
     return text;
 }
 
-// The one verb that has more than four letters.
+// The verbs that have more than four letters.
 CommandLine parse_long_verb(std::string_view line) {
     constexpr std::string_view starttls = "starttls";
-    if (!equals_caseless(line.substr(0, starttls.size()), starttls)) return {};
-    const std::string_view rest = line.substr(starttls.size());
+    constexpr std::string_view xclient = "xclient";
+    const bool is_starttls = equals_caseless(line.substr(0, starttls.size()), starttls);
+    if (!is_starttls && !equals_caseless(line.substr(0, xclient.size()), xclient)) return {};
+    const std::string_view rest = line.substr(is_starttls ? starttls.size() : xclient.size());
     if (!rest.empty() && !is_blank(rest[0])) return {};
-    return {Verb::starttls, trim_blanks(rest)};
+    return {is_starttls ? Verb::starttls : Verb::xclient, trim_blanks(rest)};
 }
 
 // Takes "FROM:" or "TO:" and the blanks behind it.

@@ -28,7 +28,8 @@ enum class Verb : std::uint8_t {
     vrfy,
     expn,
     help,
-    starttls
+    starttls,
+    xclient
 };
 
 struct CommandLine {

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kCodeOctets = 4;             // "250 "
 constexpr std::size_t kStatusOctetsMax = 14;       // "5.65535.65535 "
 constexpr std::size_t kNumberOctetsMax = 20;       // a 64-bit number
-constexpr std::size_t kHelloKeywordOctets = 256;   // all the extension lines without their numbers
+constexpr std::size_t kHelloKeywordOctets = 320;   // all the extension lines without their numbers
 constexpr std::uint32_t kLimitValueMax = 999'999;  // RFC 9422 §4: six digits
 
 class Writer {
@@ -82,7 +82,7 @@ std::size_t hello_octets_max(const SessionOptions& options) {
 }
 
 std::size_t write_extensions(MutableBytes out, const SessionOptions& options, std::string_view greeting,
-                             TlsUse tls) {
+                             TlsUse tls, bool xclient) {
     Writer writer(out);
     writer.text("250-").foreign(options.hostname, limits::domain_octets_min);
     if (!greeting.empty()) {
@@ -94,6 +94,7 @@ std::size_t write_extensions(MutableBytes out, const SessionOptions& options, st
     if (options.dsn) writer.text("DSN\r\n250-");
     if (tls == TlsUse::offered || tls == TlsUse::required) writer.text("STARTTLS\r\n250-");
     if (options.requiretls && tls == TlsUse::active) writer.text("REQUIRETLS\r\n250-");
+    if (xclient) writer.text("XCLIENT ").text(kXclientAttributes).text("\r\n250-");
     writer.text("LIMITS RCPTMAX=");
     writer.number(std::min(options.recipients_max, kLimitValueMax));
     if (options.messages_max != 0) {

@@ -25,7 +25,7 @@ std::size_t write_reply(MutableBytes out, const Reply& reply, std::string_view h
 // The reply to an accepted EHLO: the extensions, one a line. Room: hello_octets_max(options).
 std::size_t hello_octets_max(const SessionOptions& options);
 std::size_t write_extensions(MutableBytes out, const SessionOptions& options, std::string_view greeting,
-                             TlsUse tls);
+                             TlsUse tls, bool xclient = false);
 
 // "250 2.0.0 N octets received", the reply to a chunk that is not the last (RFC 3030 §2).
 constexpr std::size_t kChunkReplyOctetsMax = 64;

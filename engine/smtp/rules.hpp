@@ -41,6 +41,12 @@ inline constexpr Rule tls_active{"tls-active", {503, {5, 5, 1}, "TLS is active a
 inline constexpr Rule tls_required{"tls-required", {530, {5, 7, 0}, "Must issue a STARTTLS command first"}};
 inline constexpr Rule plaintext_behind_starttls{"plaintext-behind-starttls",
                                                 {554, {5, 5, 1}, "Plaintext behind STARTTLS, closing"}};
+// XCLIENT
+inline constexpr Rule xclient_not_allowed{"xclient-not-allowed",
+                                          {550, {5, 7, 0}, "XCLIENT is not allowed for you"}};
+inline constexpr Rule xclient_in_transaction{"xclient-in-transaction",
+                                             {503, {5, 5, 1}, "No XCLIENT within a transaction"}};
+inline constexpr Rule xclient_syntax{"xclient-syntax", {501, {5, 5, 4}, "Bad XCLIENT attribute or value"}};
 // MAIL
 inline constexpr Rule hello_first{"hello-first", {503, {5, 5, 1}, "Send EHLO or HELO first"}};
 inline constexpr Rule nested_mail{"nested-mail",
@@ -99,7 +105,7 @@ inline constexpr Rule too_many_messages{"too-many-messages",
                                         {421, {4, 7, 0}, "Too many messages in one session, closing"}};
 inline constexpr Rule timed_out{"timed-out", {421, {4, 4, 2}, "Timeout, closing"}};
 
-inline constexpr std::array<const Rule*, 48> all{&line_too_long,
+inline constexpr std::array<const Rule*, 51> all{&line_too_long,
                                                  &bare_line_end,
                                                  &control_character,
                                                  &unknown_command,
@@ -112,6 +118,9 @@ inline constexpr std::array<const Rule*, 48> all{&line_too_long,
                                                  &tls_active,
                                                  &tls_required,
                                                  &plaintext_behind_starttls,
+                                                 &xclient_not_allowed,
+                                                 &xclient_in_transaction,
+                                                 &xclient_syntax,
                                                  &hello_first,
                                                  &nested_mail,
                                                  &mail_syntax,

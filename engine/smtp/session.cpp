@@ -23,11 +23,21 @@ Decision Handler::on_starttls() {
     return Decision::reject({454, {4, 7, 0}, "TLS is not available at the moment"});
 }
 
+Decision Handler::on_xclient(const XclientCommand&) {
+    return Decision::reject(rules::xclient_not_allowed.reply);
+}
+
 Session::Session(const SessionOptions& options, Handler& handler, BareNewline bare_newline, TlsUse tls)
     : options_(options), handler_(handler), bare_newline_(bare_newline), tls_(tls) {
     static_assert(sizeof(Session) <= 320, "an idle connection has 512 octets for everything of ours");
     static_assert(std::all_of(rules::all.begin(), rules::all.end(),
                               [](const Rule* rule) { return rule->reply.text.size() <= kHeldTextMax; }));
+}
+
+void Session::treat(BareNewline bare_newline, TlsUse tls) {
+    RMX_ASSERT(state_ == State::idle || (state_ == State::command && !transaction_));
+    bare_newline_ = bare_newline;
+    if (tls_ != TlsUse::active) tls_ = tls;
 }
 
 void Session::start() {
@@ -223,10 +233,10 @@ bool Session::write_due() {
         keep_text();
         return false;
     }
-    const std::size_t written = due_ == Due::extensions
-                                    ? write_extensions(room, options_, due_reply_.text, tls_)
-                                : due_ == Due::chunk_octets ? write_chunk_reply(room, chunk_octets_)
-                                                            : write_reply(room, due_reply_, hostname);
+    const std::size_t written =
+        due_ == Due::extensions ? write_extensions(room, options_, due_reply_.text, tls_, xclient_allowed_)
+        : due_ == Due::chunk_octets ? write_chunk_reply(room, chunk_octets_)
+                                    : write_reply(room, due_reply_, hostname);
     due_ = Due::none;
     handler_.reply_written(written);
     return true;

@@ -25,6 +25,7 @@
 #include "smtp/command_parser.hpp"
 #include "smtp/commands.hpp"
 #include "smtp/rules.hpp"
+#include "smtp/xclient.hpp"
 
 namespace ringmx::smtp {
 
@@ -85,6 +86,10 @@ class Handler {
     virtual Decision on_end_of_data(const DataFacts& facts) = 0;  // accept only when the message is kept
     // STARTTLS; accept: 220, and then wants_handshake(). Refused: 454, and the session goes on without.
     virtual Decision on_starttls();
+    // XCLIENT from a client that may send it (Session::allow_xclient), outside of a transaction; accept: what
+    // it says holds from now on, and on_connect follows, as for a new client. In this call treat() may be
+    // called.
+    virtual Decision on_xclient(const XclientCommand& command);
 
     // The transaction is gone: RSET, EHLO, refusal or end. Called exactly once for every accepted MAIL that
     // was not ended by an answered on_end_of_data (accept, reject and disconnect end it themselves). Mail
@@ -112,6 +117,11 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
+    // What hangs on who the client is, where that is known only now: before start(), or in on_xclient.
+    // Active TLS stays active.
+    void treat(BareNewline bare_newline, TlsUse tls);
+    // XCLIENT is announced, and taken from this client, from now on to the end of the session.
+    void allow_xclient() { xclient_allowed_ = true; }
     void start();                                // asks on_connect, writes the banner
     std::size_t feed(Bytes input);               // returns octets consumed
     void on_decision(const Decision& decision);  // the outstanding decision; kind is not `later`
@@ -161,6 +171,7 @@ class Session {
         connect,
         hello,
         starttls,
+        xclient,
         mail,
         rcpt,
         data,
@@ -191,6 +202,7 @@ class Session {
     void apply_connect(const Decision& decision);
     void apply_hello(const Decision& decision);
     void apply_starttls(const Decision& decision);
+    void apply_xclient(const Decision& decision);
     void apply_mail(const Decision& decision);
     void apply_rcpt(const Decision& decision);
     void apply_data(const Decision& decision);
@@ -209,8 +221,10 @@ class Session {
     std::size_t take_rest_of_line(Bytes input);
     void handle_line(std::string_view line, bool bare_lf);
     void handle_command(const CommandLine& command);
+    bool is_allowed_when_refused(Verb verb) const;
     void handle_hello(std::string_view argument, bool extended);
     void handle_starttls(std::string_view argument);
+    void handle_xclient(std::string_view argument);
     void handle_mail(std::string_view argument);
     const Rule* mail_refusal(std::string_view argument, MailCommand& command) const;
     void handle_rcpt(std::string_view argument);
@@ -270,6 +284,7 @@ class Session {
     bool deaf_ = false;     // given up
     bool quit_ = false;
     bool banner_due_ = true;  // the greeting was not decided yet
+    bool xclient_allowed_ = false;
 };
 
 }  // namespace ringmx::smtp

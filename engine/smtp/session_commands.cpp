@@ -22,6 +22,12 @@ bool is_allowed_without_tls(Verb verb) {
 
 }  // namespace
 
+// To others who are refused at the greeting only QUIT is left; the MTA that speaks for clients may come with
+// the next one. BDAT is refused with its chunk.
+bool Session::is_allowed_when_refused(Verb verb) const {
+    return verb == Verb::quit || verb == Verb::bdat || (verb == Verb::xclient && xclient_allowed_);
+}
+
 // A whole line is at most command_line_octets_max, its line end included; of a longer one nothing is kept.
 std::size_t Session::take_command_line(Bytes input) {
     const Bytes window = input.first(std::min<std::size_t>(input.size(), options_.command_line_octets_max));
@@ -65,7 +71,7 @@ void Session::handle_line(std::string_view line, bool bare_lf) {
 }
 
 void Session::handle_command(const CommandLine& command) {
-    if (greeted_ == Greeted::refused && command.verb != Verb::quit && command.verb != Verb::bdat) {
+    if (greeted_ == Greeted::refused && !is_allowed_when_refused(command.verb)) {
         return fault(rules::session_refused);
     }
     if (tls_ == TlsUse::required && !is_allowed_without_tls(command.verb)) return fault(rules::tls_required);
@@ -76,6 +82,8 @@ void Session::handle_command(const CommandLine& command) {
             return handle_hello(command.argument, false);
         case Verb::starttls:
             return handle_starttls(command.argument);
+        case Verb::xclient:
+            return handle_xclient(command.argument);
         case Verb::mail:
             return handle_mail(command.argument);
         case Verb::rcpt:
@@ -115,6 +123,14 @@ void Session::handle_starttls(std::string_view argument) {
     if (tls_ == TlsUse::active) return fault(rules::tls_active);
     if (greeted_ != Greeted::ehlo) return fault(rules::starttls_without_ehlo);
     ask(Question::starttls, handler_.on_starttls());
+}
+
+void Session::handle_xclient(std::string_view argument) {
+    if (!xclient_allowed_) return fault(rules::xclient_not_allowed);
+    if (transaction_) return fault(rules::xclient_in_transaction);
+    XclientCommand command;
+    if (const Rule* rule = parse_xclient(argument, command)) return fault(*rule);
+    ask(Question::xclient, handler_.on_xclient(command));
 }
 
 void Session::handle_mail(std::string_view argument) {

@@ -69,6 +69,8 @@ void Session::apply(Question question, const Decision& decision) {
             return apply_hello(decision);
         case Question::starttls:
             return apply_starttls(decision);
+        case Question::xclient:
+            return apply_xclient(decision);
         case Question::mail:
             return apply_mail(decision);
         case Question::rcpt:
@@ -113,6 +115,20 @@ void Session::apply_starttls(const Decision& decision) {
     abort_transaction();
     state_ = State::handshake;
     reply(kStartTls);
+}
+
+// As if the client that XCLIENT names had just connected: what is left of the session is TLS, and the count
+// of its commands.
+void Session::apply_xclient(const Decision& decision) {
+    if (!is_accept(decision)) return reply_refused(decision);
+    greeted_ = Greeted::no;
+    echoes_left_ = 0;
+    errors_ = 0;
+    messages_ = 0;
+    recipients_refused_ = 0;
+    banner_due_ = true;
+    state_ = State::idle;
+    ask(Question::connect, handler_.on_connect());
 }
 
 void Session::apply_mail(const Decision& decision) {

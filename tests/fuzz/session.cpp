@@ -39,7 +39,9 @@ struct Manner {
 class Host final : public Handler {
  public:
     Host(const SessionOptions& options, BareNewline mode, TlsUse tls, std::uint8_t policy, Manner manner)
-        : manner_(manner), policy_(policy), random_{manner.split_seed}, session_(options, *this, mode, tls) {}
+        : manner_(manner), policy_(policy), random_{manner.split_seed}, session_(options, *this, mode, tls) {
+        if ((policy & 8) != 0) session_.allow_xclient();
+    }
 
     void talk(std::string_view input) {
         session_.start();
@@ -86,6 +88,13 @@ class Host final : public Handler {
     Decision on_connect() override { return ask("connect", 0); }
     Decision on_hello(const Hello& hello) override { return ask("hello", hello.name.size()); }
     Decision on_starttls() override { return ask("starttls", 0); }
+    Decision on_xclient(const XclientCommand& command) override {
+        RMX_ASSERT(!open_);
+        for (const XclientText* text : {&command.name, &command.helo, &command.login})
+            RMX_ASSERT(text->given == XclientText::Given::no || text->octets > 0);
+        session_.treat(command.port == 1 ? BareNewline::reject : BareNewline::normalize, session_.tls());
+        return ask("xclient", command.helo.octets);
+    }
     Decision on_mail(const MailCommand& command) override {
         return ask("mail", command.reverse_path.address.size());
     }
@@ -227,6 +236,8 @@ constexpr std::string_view kLines[] = {
     "STARTTLS\r\n",
     "EHLO c.test\r\nSTARTTLS\r\n\x16",
     "MAIL FROM:<a@b.test> REQUIRETLS\r\n",
+    "XCLIENT NAME=c.test ADDR=192.0.2.1 PORT=1 HELO=a+2Bb\r\n",
+    "XCLIENT ADDR=IPV6:2001:db8::1 PROTO=ESMTP LOGIN=[UNAVAILABLE]\r\n",
 };
 constexpr std::size_t kLineCount = sizeof kLines / sizeof kLines[0];
 

@@ -3,6 +3,7 @@
 #include "peer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include <gtest/gtest.h>
@@ -46,6 +47,29 @@ std::string describe(const smtp::MailCommand& command) {
     return text;
 }
 
+std::string describe(const char* name, const PeerAddress& address) {
+    std::array<char, 48> buffer;
+    return std::string(" ") + name + "=" + std::string(address.format(buffer));
+}
+
+std::string describe(const char* name, const smtp::XclientText& text) {
+    using Given = smtp::XclientText::Given;
+    if (text.given == Given::no) return {};
+    return std::string(" ") + name + "=" +
+           (text.given == Given::unavailable ? "unavailable" : "<" + std::string(text.text()) + ">");
+}
+
+std::string describe(const smtp::XclientCommand& command) {
+    std::string text = "xclient" + describe("name", command.name) + describe("helo", command.helo) +
+                       describe("login", command.login);
+    if (command.address) text += describe("addr", *command.address);
+    if (command.port) text += " port=" + std::to_string(*command.port);
+    if (command.destination) text += describe("destaddr", *command.destination);
+    if (command.destination_port) text += " destport=" + std::to_string(*command.destination_port);
+    if (command.extended) text += *command.extended ? " esmtp" : " smtp";
+    return text;
+}
+
 std::string describe(const smtp::RcptCommand& command) {
     std::string text = "rcpt <" + std::string(command.forward_path.address) + ">";
     if (command.notify != 0) text += " notify=" + std::to_string(command.notify);
@@ -63,7 +87,9 @@ std::string describe(const smtp::DataFacts& facts) {
 }  // namespace
 
 Peer::Peer(const Script& script, Manner manner)
-    : script_(script), manner_(manner), session_(script.options, *this, script.bare_newline, script.tls) {}
+    : script_(script), manner_(manner), session_(script.options, *this, script.bare_newline, script.tls) {
+    if (script.xclient) session_.allow_xclient();
+}
 
 void Peer::start() {
     session_.start();
@@ -203,9 +229,9 @@ void Peer::apply(std::string_view where, const Decision& decision) {
 
 Decision Peer::on_connect() {
     asked_ = "connect";
-    asked_what_ = "*";
+    asked_what_ = client_;
     if (manner_.later) return Decision::later();
-    return decide("connect", "*");
+    return decide("connect", client_);
 }
 
 Decision Peer::on_hello(const smtp::Hello& hello) {
@@ -222,6 +248,20 @@ Decision Peer::on_starttls() {
     asked_what_ = "*";
     if (manner_.later) return Decision::later();
     return decide("starttls", "*");
+}
+
+Decision Peer::on_xclient(const smtp::XclientCommand& command) {
+    EXPECT_FALSE(open_);
+    outcome_.events.push_back(escape(describe(command)));
+    if (command.address) {
+        std::array<char, 48> buffer;
+        client_ = command.address->format(buffer);
+    }
+    session_.treat(script_.xclient_bare_newline, script_.tls);
+    asked_ = "xclient";
+    asked_what_ = client_;
+    if (manner_.later) return Decision::later();
+    return decide("xclient", client_);
 }
 
 Decision Peer::on_mail(const smtp::MailCommand& command) {

@@ -44,6 +44,7 @@ class Peer final : public smtp::Handler {
     Decision on_connect() override;
     Decision on_hello(const smtp::Hello& hello) override;
     Decision on_starttls() override;
+    Decision on_xclient(const smtp::XclientCommand& command) override;
     Decision on_mail(const smtp::MailCommand& command) override;
     Decision on_rcpt(const smtp::RcptCommand& command) override;
     Decision on_data(smtp::DataKind kind) override;
@@ -72,6 +73,7 @@ class Peer final : public smtp::Handler {
     std::uint32_t turns_ = 0;
     std::string asked_;  // the decision point that is waited for
     std::string asked_what_;
+    std::string client_ = "*";  // what XCLIENT has told of its address
 };
 
 // Runs a script with its octets cut at `cuts` (ascending offsets).

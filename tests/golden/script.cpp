@@ -41,6 +41,10 @@ void read_option(Script& script, const std::string& text) {
         script.bare_newline = bare_newline_of(value);
     else if (key == "tls")
         script.tls = tls_of(value);
+    else if (key == "xclient")
+        script.xclient = number() != 0;
+    else if (key == "xclient_bare_newline")
+        script.xclient_bare_newline = bare_newline_of(value);
     else if (key == "requiretls")
         options.requiretls = number() != 0;
     else if (key == "hostname")

@@ -33,6 +33,8 @@ struct Script {
     smtp::SessionOptions options;
     smtp::BareNewline bare_newline = smtp::BareNewline::normalize;
     smtp::TlsUse tls = smtp::TlsUse::none;
+    bool xclient = false;                                                   // XCLIENT is allowed
+    smtp::BareNewline xclient_bare_newline = smtp::BareNewline::normalize;  // of whom it names
     std::vector<Answer> answers;
     std::string client;  // all octets that the client sends
     std::vector<ControlPoint> controls;

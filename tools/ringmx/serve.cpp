@@ -1,8 +1,11 @@
 // `ringmx serve`: starts the engine and stays until a signal ends it. SIGTERM and SIGINT drain; a second one
 // ends the process at once, which loses nothing that was acknowledged. SIGHUP reopens the log and
-// loads the certificates anew.
+// loads the certificates anew. A service manager that has passed sockets is heard, and told what goes on.
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 #include <signal.h>
@@ -10,6 +13,7 @@
 
 #include "commands.hpp"
 #include "confinement.hpp"
+#include "systemd.hpp"
 
 namespace ringmx::tools {
 
@@ -27,14 +31,77 @@ sigset_t block_signals() {
     return set;
 }
 
-// Returns when the server is to stop.
-void wait_for_stop(const sigset_t& set, server::Engine& engine) {
-    for (;;) {
+constexpr std::chrono::seconds kReloadMost{10};
+constexpr std::chrono::milliseconds kReloadLook{10};
+constexpr std::chrono::seconds kStopSpare{20};  // beyond server.shutdown_grace: storage, threads, the log
+
+std::string status_of(const server::Engine& engine) {
+    std::string text = "serving on";
+    for (const std::string& address : engine.listening())
+        text += " " + address;
+    return text;
+}
+
+std::uint64_t reloads_of(const server::Engine& engine) {
+    std::uint64_t reloads = 0;
+    for (const auto& [name, value] : engine.counters()) {
+        if (name == "tls_reloads" || name == "tls_reloads_refused") reloads += value;
+    }
+    return reloads;
+}
+
+// Certificates are loaded on a thread of the engine's; a service manager that was told of the reload is told
+// of its end, too.
+void reload(server::Engine& engine, ServiceManager& manager, bool tls) {
+    manager.reloading();
+    const std::uint64_t before = reloads_of(engine);
+    engine.reopen_log();
+    engine.reload_certificates();
+    if (!manager.listens()) return;
+    const auto most = std::chrono::steady_clock::now() + kReloadMost;
+    while (tls && reloads_of(engine) == before && std::chrono::steady_clock::now() < most)
+        std::this_thread::sleep_for(kReloadLook);
+    manager.ready(status_of(engine));
+}
+
+// The next signal; 0: none has come within `most`.
+int next_signal(const sigset_t& set, std::optional<std::chrono::milliseconds> most) {
+    if (!most) {
         int signal = 0;
-        if (sigwait(&set, &signal) != 0) continue;
-        if (signal != SIGHUP) return;
-        engine.reopen_log();
-        engine.reload_certificates();
+        return sigwait(&set, &signal) == 0 ? signal : 0;
+    }
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*most);
+    const timespec timeout{whole.count(), std::chrono::nanoseconds(*most - whole).count()};
+    const int signal = sigtimedwait(&set, nullptr, &timeout);
+    return signal > 0 ? signal : 0;
+}
+
+// The watchdog hears from the server only if every core has turned since.
+class Pulse {
+ public:
+    explicit Pulse(const server::Engine& engine) : engine_(engine) {}
+    bool beats() {
+        std::vector<std::uint64_t> turns = engine_.turns();
+        const bool all = turns_.empty() ||
+                         std::equal(turns.begin(), turns.end(), turns_.begin(), turns_.end(),
+                                    [](std::uint64_t now, std::uint64_t before) { return now != before; });
+        if (all) turns_ = std::move(turns);
+        return all;
+    }
+
+ private:
+    const server::Engine& engine_;
+    std::vector<std::uint64_t> turns_;
+};
+
+// Returns when the server is to stop.
+void wait_for_stop(const sigset_t& set, server::Engine& engine, ServiceManager& manager, bool tls) {
+    Pulse pulse(engine);
+    for (;;) {
+        const int signal = next_signal(set, manager.watchdog());
+        if (signal == SIGTERM || signal == SIGINT) return;
+        if (signal == SIGHUP) reload(engine, manager, tls);
+        if (manager.watchdog() && pulse.beats()) manager.still_alive();
     }
 }
 
@@ -55,19 +122,28 @@ ExitCode serve(const std::string& config_path) {
         complain(config.error().message);
         return ExitCode::config;
     }
+    ServiceManager manager;
+    auto sockets = passed_sockets();
+    if (!sockets) {
+        complain(sockets.error().message);
+        return ExitCode::config;
+    }
     auto confinement = ProcessConfinement::prepare(*config);
     if (!confinement) {
         complain(confinement.error().message);
         return ExitCode::config;
     }
     server::Parts parts;
+    parts.sockets = std::move(*sockets);
     parts.confinement = confinement->get();
     auto engine = server::Engine::start(*config, std::move(parts));
     if (!engine) {
         complain(engine.error().message);
         return exit_code_of(engine.error().code);
     }
-    wait_for_stop(signals, **engine);
+    manager.ready(status_of(**engine));
+    wait_for_stop(signals, **engine, manager, !config->tls.certificates.empty());
+    manager.stopping(std::chrono::seconds(config->server.shutdown_grace_s) + kStopSpare);
     (*engine)->request_stop();
     let_the_next_signal_kill();
     (*engine)->wait();

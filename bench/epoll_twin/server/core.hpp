@@ -87,6 +87,10 @@ class Core final : public storage::StoreSink, public policy::Answers {
     MessageId next_id() { return ids_.next(now_.wall_us); }
     std::int64_t timeout_ns(smtp::Stage stage) const;
     std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
+    smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
+    smtp::TlsUse tls_use_for(const PeerAddress& peer) const;
+    bool takes_xclient(const PeerAddress& peer) const;
+    std::int64_t proxy_header_timeout_ns() const { return 0; }  // the twin knows no PROXY header
     // No TLS here: what connection_tls.cpp asks of a core.
     std::int64_t handshake_timeout_ns() const { return 0; }
     std::shared_ptr<const tls::Context> tls_context() const { return nullptr; }
@@ -148,8 +152,6 @@ class Core final : public storage::StoreSink, public policy::Answers {
     bool accept_one(int listener);
     void open_connection(int fd, const PeerAddress& peer);
     void serve_ring();
-    smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
-    smtp::TlsUse tls_use_for(const PeerAddress& peer) const;
     void serve_storage();
     void serve_starved(bool all);
     void serve_timers();

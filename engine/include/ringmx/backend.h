@@ -69,6 +69,7 @@ typedef enum ringmx_log_level {
 #define RINGMX_TLS 0x10u        /* the transaction ran under TLS */
 #define RINGMX_REQUIRETLS \
     0x20u /* MAIL ... REQUIRETLS (RFC 8689): to be sent on under verified TLS, or not at all */
+#define RINGMX_TLS_AT_PROXY 0x40u /* with RINGMX_TLS: it ended at a proxy in front, which said so */
 
 /* ringmx_recipient.notify: NOTIFY of RCPT (RFC 3461 §4.1); 0: not given */
 #define RINGMX_NOTIFY_NEVER 0x01u

@@ -141,6 +141,7 @@ struct Callbacks {
     std::function<Decision(const Ticket&, const Client&, const Transaction&)> on_data;  // before the 354
     std::function<Decision(const Ticket&, const Client&, const Transaction&)> on_end_of_data;
     // The session has ended, however, and asks nothing more; once for each that on_connect could have seen.
+    // Also when another MTA names its next client with XCLIENT; on_connect follows, with the same session.
     std::function<void(std::uint64_t session)> on_disconnect;
 };
 

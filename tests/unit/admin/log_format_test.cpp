@@ -93,6 +93,23 @@ TEST(LogLine, TlsIsNamedWithVersionAndCipher) {
         << line;
 }
 
+TEST(LogLine, WhoStandsInFrontIsNamedBesideTheClient) {
+    TestEnvelope envelope;
+    envelope.add_flags(envelope_flags::esmtp | envelope_flags::tls | envelope_flags::tls_at_proxy);
+    TransactionRecord record = test_record(envelope);
+    record.via = record.peer;
+    record.via.bytes = {10, 0, 0, 1};
+    record.via.port = 99;
+    const std::string line = line_of(record);
+    EXPECT_NE(line.find("\"port\":4321,\"via\":\"10.0.0.1\",\"via_port\":99,"), std::string::npos) << line;
+    EXPECT_NE(line.find("\"tls\":true,\"tls_at_proxy\":true"), std::string::npos) << line;
+    EventRecord event;
+    event.event = "violation";
+    event.peer = record.peer;
+    event.via = record.via;
+    EXPECT_NE(line_of(event).find("\"via\":\"10.0.0.1\",\"via_port\":99"), std::string::npos);
+}
+
 TEST(LogLine, RefusedTransactionIsNamedSo) {
     TransactionRecord record = test_record({});
     record.end = TransactionEnd::refused;

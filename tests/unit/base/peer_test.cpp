@@ -187,5 +187,31 @@ TEST(Network, UnknownAddressIsInNoNetwork) {
     EXPECT_FALSE(Network{}.contains(PeerAddress{}));
 }
 
+TEST(PeerAddress, FromOctetsOfEitherFamily) {
+    std::array<std::byte, 16> octets{};
+    octets[0] = std::byte{192};
+    octets[3] = std::byte{1};
+    std::array<char, 48> buffer;
+    const PeerAddress v4 = PeerAddress::from_octets(Bytes(octets).first(4), 25);
+    EXPECT_EQ(v4.format(buffer), "192.0.0.1");
+    EXPECT_EQ(v4.port, 25);
+    EXPECT_EQ(PeerAddress::from_octets(octets, 1).format(buffer), "c000:1::");
+    octets = {};
+    octets[10] = octets[11] = std::byte{0xff};
+    octets[15] = std::byte{7};
+    EXPECT_EQ(PeerAddress::from_octets(octets, 1).format(buffer), "0.0.0.7");
+}
+
+TEST(PeerAddress, TextOfOneFamily) {
+    std::array<char, 48> buffer;
+    EXPECT_EQ(PeerAddress::parse_ipv4("192.0.2.1")->format(buffer), "192.0.2.1");
+    EXPECT_EQ(PeerAddress::parse_ipv6("2001:DB8::1")->format(buffer), "2001:db8::1");
+    EXPECT_EQ(PeerAddress::parse_ipv6("::ffff:192.0.2.1")->format(buffer), "192.0.2.1");
+    for (const char* text : {"", "192.0.2", "192.0.2.1/32", "::1", "::ffff:192.0.2.1", "192.0.2.01", "x"})
+        EXPECT_FALSE(PeerAddress::parse_ipv4(text)) << text;
+    for (const char* text : {"", "192.0.2.1", "::1/128", ":", "2001:db8::1::2", "[::1]", "fe80::1%lo"})
+        EXPECT_FALSE(PeerAddress::parse_ipv6(text)) << text;
+}
+
 }  // namespace
 }  // namespace ringmx

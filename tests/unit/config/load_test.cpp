@@ -391,6 +391,32 @@ TEST(Warnings, SurprisesAreSaid) {
     EXPECT_EQ(warnings(*config).size(), 3u);
 }
 
+TEST(Proxy, ListenersAreThoseOfTheServer) {
+    const std::string server = std::string(kServer) + "listen = [\"127.0.0.1:25\", \"[::1]:25\"]\n";
+    const auto config =
+        load(server +
+             "[proxy]\nnetworks = [\"10.0.0.0/8\"]\nlisteners = [\"[::1]:25\"]\nxclient = [\"192.0.2.1\"]\n");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->proxy.networks.size(), 1u);
+    EXPECT_EQ(config->proxy.xclient.size(), 1u);
+    EXPECT_EQ(config->timeouts.proxy_header_s, 5u);
+    EXPECT_NE(error_of(server + "[proxy]\nnetworks = [\"10.0.0.0/8\"]\nlisteners = [\"127.0.0.1:26\"]\n")
+                  .find("\"127.0.0.1:26\" stands neither in server.listen nor in server.listen_tls"),
+              std::string::npos);
+    EXPECT_NE(error_of(server + "[proxy]\nlisteners = [\"127.0.0.1:25\"]\n").find("needs proxy.networks"),
+              std::string::npos);
+}
+
+TEST(Proxy, EverybodyAsAProxyIsWarnedOf) {
+    for (const char* key : {"networks = [\"0.0.0.0/0\"]", "xclient = [\"10.0.0.0/8\", \"::/0\"]"}) {
+        const auto config =
+            load(std::string(kServer) + "[accept]\ndomains = [\"example.com\"]\n[proxy]\n" + key + "\n");
+        ASSERT_TRUE(config.ok()) << config.error().message;
+        ASSERT_EQ(warnings(*config).size(), 1u);
+        EXPECT_NE(warnings(*config)[0].find("every client may pass for any other"), std::string::npos);
+    }
+}
+
 TEST(Endpoint, AddressAndPortAreRead) {
     const auto v4 = parse_endpoint("192.0.2.1:25");
     ASSERT_TRUE(v4);

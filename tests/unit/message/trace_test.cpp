@@ -57,6 +57,22 @@ TEST(Trace, HeaderHasItsParts) {
               "\tfor <user@example.com>; Mon, 23 Nov 2026 16:05:30 +0000\r\n");
 }
 
+TEST(Trace, NameOfTheAddressStandsBesideIt) {
+    TraceFacts f = facts();
+    f.client_host = "spike.example.net";
+    EXPECT_NE(header(f).find("from mail.example.org (spike.example.net [192.0.2.7])\r\n"), std::string::npos);
+    f.client_host = "a b(c)";
+    EXPECT_NE(header(f).find("(a?b?c? [192.0.2.7])"), std::string::npos);
+}
+
+TEST(Trace, TlsThatEndedAtAProxySaysSo) {
+    TraceFacts f = facts();
+    f.flags |= envelope_flags::tls | envelope_flags::tls_at_proxy;
+    f.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384";
+    EXPECT_NE(unfolded(header(f)).find("with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384 at the proxy) id "),
+              std::string::npos);
+}
+
 TEST(Trace, SeveralRecipientsAreNotNamed) {
     TraceFacts f = facts();
     f.recipient = {};

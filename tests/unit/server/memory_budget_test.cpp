@@ -45,6 +45,15 @@ TEST(MemoryBudget, TlsIsCountedForEachConnection) {
     EXPECT_GT(connections * limits::tls_connection_bytes, (1024 * kMiB - tls->fixed_bytes) / 5);
 }
 
+TEST(MemoryBudget, ClientsThatOthersNameTakeTheirPart) {
+    const auto plain = divide_memory(with_memory(1024 * kMiB), 2, 1u << 24);
+    const auto front = divide_memory(with_memory(1024 * kMiB), 2, 1u << 24, 0, false, true);
+    ASSERT_TRUE(plain && front);
+    EXPECT_LT(front->connections_per_core, plain->connections_per_core);
+    const std::uint64_t connections = std::uint64_t{front->connections_per_core} * front->cores;
+    EXPECT_LE(spent(*front) + connections * limits::front_connection_bytes, 1024 * kMiB);
+}
+
 TEST(MemoryBudget, TooLittleMemoryIsAnErrorThatNamesTheLeast) {
     const auto budget = divide_memory(with_memory(16 * kMiB), 2, 20000);
     ASSERT_FALSE(budget);

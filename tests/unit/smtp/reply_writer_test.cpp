@@ -57,7 +57,9 @@ TEST(ReplyWriter, ExtensionLinesStayWithinTheirRoomAndTheLineLimit) {
     options.recipients_max = options.messages_max = UINT32_MAX;
     std::string room(hello_octets_max(options), '\0');
     room.resize(write_extensions({reinterpret_cast<std::byte*>(room.data()), room.size()}, options, greeting,
-                                 TlsUse::offered));
+                                 TlsUse::offered, true));
+    EXPECT_NE(room.find("250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n"),
+              std::string::npos);
     std::size_t begin = 0;
     while (begin < room.size()) {
         const std::size_t end = room.find("\r\n", begin);
