@@ -94,6 +94,14 @@ struct alignas(kCounterAlignment) CoreCounters {
     // Of the process: the first core's, written by the thread that watches the certificates.
     Counter tls_reloads;
     Counter tls_reloads_refused;
+    // recipients
+    Counter recipients_asked;
+    Counter recipients_cached;
+    Counter recipients_unavailable;
+    // Of the process: the first core's, written by the thread that asks the service, and the one that loads.
+    Counter recipients_service_errors;
+    Counter recipients_reloads;
+    Counter recipients_reloads_refused;
     // log
     Counter log_records_dropped;
 };

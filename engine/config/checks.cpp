@@ -5,6 +5,7 @@
 
 #include "base/path_template.hpp"
 #include "config/keys.hpp"
+#include "config/recipients_source.hpp"
 #include "config/units.hpp"
 #include "config/value.hpp"
 
@@ -89,6 +90,15 @@ void check_tls(const Config& config, std::vector<Finding>& findings) {
     }
 }
 
+void check_recipients(const Config& config, std::vector<Finding>& findings) {
+    const auto source = parse_recipients(config.accept.recipients);
+    if (!source || source->kind != RecipientsSource::Kind::socketmap) return;
+    if (config.accept.socketmap.deadline_s < config.timeouts.command_s) return;
+    findings.push_back({"accept.socketmap.deadline",
+                        quote(format_duration(config.accept.socketmap.deadline_s)) +
+                            " is not less than timeouts.command, which ends a session that waits so long"});
+}
+
 void check_listeners(const ServerConfig& config, std::vector<Finding>& findings) {
     for (const std::string& address : config.listen_tls) {
         if (std::find(config.listen.begin(), config.listen.end(), address) != config.listen.end())
@@ -107,6 +117,7 @@ std::vector<Finding> cross_check(const Config& config) {
     check_delivery(config, findings);
     check_tls(config, findings);
     check_listeners(config.server, findings);
+    check_recipients(config, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",

@@ -6,7 +6,6 @@
 #include <chrono>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.hpp"
@@ -132,18 +131,11 @@ void TlsSetup::warn_of_validity(const tls::ContextOptions& options) {
     }
 }
 
-TlsSetup::Stamp TlsSetup::stamp_of(const std::string& path) {
-    struct stat found {};
-    if (::stat(path.c_str(), &found) != 0) return {};
-    const auto ns = [](const timespec& time) { return time.tv_sec * kNsPerSecond + time.tv_nsec; };
-    return {found.st_dev, found.st_ino, ns(found.st_mtim), ns(found.st_ctim), found.st_size};
-}
-
-std::vector<TlsSetup::Stamp> TlsSetup::stamps() const {
-    std::vector<Stamp> all;
+std::vector<FileStamp> TlsSetup::stamps() const {
+    std::vector<FileStamp> all;
     for (const config::CertificateFiles& files : config_.certificates) {
-        all.push_back(stamp_of(files.chain));
-        all.push_back(stamp_of(files.key));
+        all.push_back(FileStamp::of(files.chain));
+        all.push_back(FileStamp::of(files.key));
     }
     return all;
 }

@@ -1,6 +1,6 @@
 // `ringmx serve`: starts the engine and stays until a signal ends it. SIGTERM and SIGINT drain; a second one
 // ends the process at once, which loses nothing that was acknowledged. SIGHUP reopens the log and
-// loads the certificates anew.
+// loads certificates and recipients anew.
 #include <algorithm>
 #include <cstdio>
 
@@ -31,8 +31,7 @@ void wait_for_stop(const sigset_t& set, server::Engine& engine) {
         int signal = 0;
         if (sigwait(&set, &signal) != 0) continue;
         if (signal != SIGHUP) return;
-        engine.reopen_log();
-        engine.reload_certificates();
+        engine.reload();
     }
 }
 
