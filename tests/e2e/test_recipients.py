@@ -191,7 +191,7 @@ class Lists(RecipientsTest):
     def test_a_damaged_table_is_no_start(self):
         self.build("alice@example.com")
         octets = bytearray(self.file.read_bytes())
-        octets[300] ^= 1
+        octets[256] ^= 1  # of the first section
         self.file.write_bytes(octets)
         server = self.server(f"table:{self.file}")
         self.addCleanup(server.remove)
@@ -280,6 +280,7 @@ class Lmdb(RecipientsTest):
                                       "bob@example.com"], capture_output=True, text=True, timeout=60, check=False)
             self.assertEqual(checked.returncode, 0, checked.stderr)
             self.file.rename(self.folder / "old")
+            (self.folder / "recipients-lock").rename(self.folder / "old-lock")
             self.load("carol@example.com")
             server.process.send_signal(signal.SIGHUP)
             self.wait_for(server, recipients_reloads_refused=1)
@@ -380,6 +381,7 @@ class SocketmapService(RecipientsTest):
             time.sleep(0.2)
             server.terminate()
             waiting.expect(421)
+            self.assertEqual(server.wait(), 0)
 
     def test_under_load_while_it_comes_and_goes_no_answer_is_wrong(self):
         known = {f"user{number}@example.com" for number in range(0, 200, 2)}
