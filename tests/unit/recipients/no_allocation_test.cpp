@@ -1,35 +1,16 @@
 // Look-ups on a core's thread allocate nothing: this program counts every allocation.
-#include <cstdlib>
-#include <new>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "admin/log.hpp"
+#include "counted_new.hpp"
 #include "policy/accept_policy.hpp"
 #include "recipients/socketmap_lookup.hpp"
 #include "recipients/table.hpp"
 #include "recipients/table_builder.hpp"
 #include "recipients/text_list.hpp"
 #include "temporary_file.hpp"
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-
-}  // namespace
-
-void* operator new(std::size_t octets) {
-    ++allocations;
-    if (void* const memory = std::malloc(octets)) return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 namespace ringmx::recipients {
 namespace {
@@ -43,7 +24,7 @@ class NoAllocation : public testing::Test {
         const auto domains = policy::AcceptedDomains::load({"example.com", "all.example"});
         policy::AcceptPolicy policy(*domains, std::move(lookup));
         for (int round = 0; round < 2; ++round) {
-            const std::size_t before = allocations;
+            const std::size_t before = test::allocations();
             for (const std::string_view local_part :
                  {"alice", "bob", "alice+tag", "\"Alice\"", "nobody+x+y"}) {
                 for (const std::string_view domain : {"example.com", "all.example", "foreign.example"}) {
@@ -52,10 +33,10 @@ class NoAllocation : public testing::Test {
                 }
             }
             if (round == 1) {
-                EXPECT_EQ(allocations, before);
+                EXPECT_EQ(test::allocations(), before);
             }
         }
-        EXPECT_GT(allocations, 0u) << "they are counted";
+        EXPECT_GT(test::allocations(), 0u) << "they are counted";
     }
     const TemporaryFile text_{"alice@example.com\n@all.example\n"};
 };
