@@ -20,8 +20,8 @@ Result<PrivateCopy> PrivateCopy::read(int fd, std::size_t octets) {
     PrivateCopy copy;
     // With room to begin at a large page, which the end then has no part of.
     copy.mapped_ = align_up(octets, kLargePage) + kLargePage;
-    void* const mapping = mmap(nullptr, copy.mapped_, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const mapping =
+        mmap(nullptr, copy.mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED) return system_error(errno, "no memory for it");
     copy.mapping_ = mapping;
     const std::size_t ahead =

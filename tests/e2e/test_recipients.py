@@ -304,6 +304,16 @@ class SocketmapService(RecipientsTest):
                                  ["alice@example.com", "bob@example.com", "@example.com",
                                   "x@all.example", "@all.example"])
 
+    def test_the_service_of_these_tests_is_one_for_postfix_too(self):
+        postfix = self.folder / "postfix"
+        postfix.mkdir()
+        (postfix / "main.cf").write_text("compatibility_level = 3.6\n")
+        with self.service("alice@example.com") as service:
+            for key, code, text in (("alice@example.com", 0, "alice@example.com\n"), ("bob@example.com", 1, "")):
+                asked = subprocess.run(["/usr/sbin/postmap", "-c", str(postfix), "-q", key, service.source],
+                                       capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual((asked.returncode, asked.stdout), (code, text), asked.stderr)
+
     def test_pipelined_recipients_are_answered_in_order(self):
         with self.service(*(f"user{number}@example.com" for number in range(0, 100, 2))) as service, \
                 self.server(service.source) as server:
