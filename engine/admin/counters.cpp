@@ -97,6 +97,18 @@ constexpr CounterInfo kTable[] = {
      "because timeouts.proxy_header had passed"},
     {"proxy_failed_lost", kCount, &C::proxy_failed_lost, "because the connection ended within it"},
     {"xclient_commands", kCount, &C::xclient_commands, "XCLIENT commands accepted"},
+    {"recipients_asked", kCount, &C::recipients_asked, "recipients that a socketmap service was asked for"},
+    {"recipients_cached", kCount, &C::recipients_cached,
+     "recipients that what it had said before was enough for"},
+    {"recipients_unavailable", kCount, &C::recipients_unavailable,
+     "recipients answered 451 4.4.3 because they could not be looked up"},
+    {"recipients_service_errors", kCount, &C::recipients_service_errors,
+     "of that service: lost and refused connections, questions without an answer in time, replies TEMP, "
+     "TIMEOUT and PERM and those that are none"},
+    {"recipients_reloads", kCount, &C::recipients_reloads,
+     "lists of recipients loaded anew, of the whole server"},
+    {"recipients_reloads_refused", kCount, &C::recipients_reloads_refused,
+     "attempts at that which failed: the list before is kept"},
     {"log_records_dropped", kCount, &C::log_records_dropped,
      "log records lost because the log could not keep up"},
 };

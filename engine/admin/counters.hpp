@@ -105,6 +105,14 @@ struct alignas(kCounterAlignment) CoreCounters {
     Counter proxy_failed_timed_out;
     Counter proxy_failed_lost;
     Counter xclient_commands;
+    // recipients
+    Counter recipients_asked;
+    Counter recipients_cached;
+    Counter recipients_unavailable;
+    // Of the process: the first core's, written by the thread that asks the service, and the one that loads.
+    Counter recipients_service_errors;
+    Counter recipients_reloads;
+    Counter recipients_reloads_refused;
     // log
     Counter log_records_dropped;
 };

@@ -138,7 +138,8 @@ bool write_all(int fd, std::string_view bytes, std::int64_t deadline_ms, int sto
 
 }  // namespace
 
-Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& path, Source status) {
+Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& path, Source status,
+                                                          std::function<void()> reload) {
     const Result<int> listener = listen_on(path);
     if (!listener) return listener.error();
     const int stop_event = eventfd(0, EFD_CLOEXEC);
@@ -148,15 +149,18 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& pat
         unlink(path.c_str());
         return system_error(code, "eventfd");
     }
-    return std::unique_ptr<StatusServer>(new StatusServer(path, *listener, stop_event, std::move(status)));
+    return std::unique_ptr<StatusServer>(
+        new StatusServer(path, *listener, stop_event, std::move(status), std::move(reload)));
 }
 
-StatusServer::StatusServer(std::string path, int listener, int stop_event, Source status)
+StatusServer::StatusServer(std::string path, int listener, int stop_event, Source status,
+                           std::function<void()> reload)
     : path_(std::move(path)),
       listener_(listener),
       stop_event_(stop_event),
       inode_(inode_of(path_)),
       status_(std::move(status)),
+      reload_(std::move(reload)),
       thread_([this] { run(); }) {}
 
 StatusServer::~StatusServer() {
@@ -195,10 +199,16 @@ void StatusServer::serve(int client) {
 
 std::string StatusServer::answer(std::string_view request) const {
     if (request == "status") return status_();
+    const bool reloads = request == "reload" && reload_;
+    if (reloads) reload_();
     std::string out;
     JsonWriter json(out);
     json.begin_object();
-    json.text("error", "unknown request");
+    if (reloads) {
+        json.text("reload", "begun");
+    } else {
+        json.text("error", "unknown request");
+    }
     json.end_object();
     return out;
 }

@@ -120,6 +120,17 @@ constexpr std::size_t dead_reason_octets_max = 512;      // why a message was gi
 constexpr std::uint32_t fallback_in_flight_max = 1024;   // tried at the backend at once, per worker
 constexpr std::size_t late_answers_max = 4096;           // ids kept of what a backend stored after its spill
 
+// --- recipients
+// -----------------------------------------------------------------------------------------------------------
+constexpr std::size_t recipient_line_octets_max = 64u << 10;  // of a list; no address is longer
+// An address that is asked of a service, "local@domain": 64 and 255 octets (RFC 5321 §4.5.3.1), and as much
+// again, for local parts are often longer. What is longer exists nowhere.
+constexpr std::size_t recipient_question_octets_max = 640;
+constexpr std::size_t socketmap_reply_octets_max = 100'000;  // as in Postfix; nearly all have less than 100
+constexpr std::uint32_t socketmap_questions_max = 4096;      // under way, per core
+// Above what any database of recipients has: address space, of which only what is in use takes memory.
+constexpr std::size_t lmdb_map_octets = std::size_t{1} << 38;
+
 // --- log and admin
 // -------------------------------------------------------------------------------------------------
 constexpr std::size_t log_ring_bytes = 1u << 20;  // transaction records waiting for the log thread, per core

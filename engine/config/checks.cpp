@@ -5,6 +5,7 @@
 
 #include "base/path_template.hpp"
 #include "config/keys.hpp"
+#include "config/recipients_source.hpp"
 #include "config/units.hpp"
 #include "config/value.hpp"
 
@@ -94,6 +95,15 @@ void check_confine(const ConfineConfig& confine, std::vector<Finding>& findings)
         findings.push_back({"confine.group", "needs confine.user"});
 }
 
+void check_recipients(const Config& config, std::vector<Finding>& findings) {
+    const auto source = parse_recipients(config.accept.recipients);
+    if (!source || source->kind != RecipientsSource::Kind::socketmap) return;
+    if (config.accept.socketmap.deadline_s < config.timeouts.command_s) return;
+    findings.push_back({"accept.socketmap.deadline",
+                        quote(format_duration(config.accept.socketmap.deadline_s)) +
+                            " is not less than timeouts.command, which ends a session that waits so long"});
+}
+
 void check_listeners(const ServerConfig& config, std::vector<Finding>& findings) {
     for (const std::string& address : config.listen_tls) {
         if (std::find(config.listen.begin(), config.listen.end(), address) != config.listen.end())
@@ -132,6 +142,7 @@ std::vector<Finding> cross_check(const Config& config) {
     check_listeners(config.server, findings);
     check_confine(config.confine, findings);
     check_proxy(config, findings);
+    check_recipients(config, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",

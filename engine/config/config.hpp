@@ -54,9 +54,22 @@ struct ConfineConfig {
     std::vector<std::string> write;
 };
 
+// How a socketmap service is asked for recipients.
+struct SocketmapConfig {
+    std::uint32_t deadline_s = 5;      // of a recipient; then 451 4.4.3
+    std::uint32_t connections = 4;     // each with one question at a time
+    std::uint32_t questions = 256;     // under way, per core
+    std::uint32_t cache = 16384;       // keys remembered, per core
+    std::uint32_t found_ttl_s = 600;   // how long a yes is remembered
+    std::uint32_t missing_ttl_s = 60;  // and a no
+};
+
 struct AcceptConfig {
-    std::vector<std::string> domains;  // "*": every domain
-    std::string recipients_path;       // empty: every local part
+    std::vector<std::string> domains;       // "*": every domain
+    std::string recipients;                 // as parse_recipients() reads it; empty: every local part
+    std::string recipient_delimiter = "+";  // each character begins a sub-address
+    std::uint32_t recipients_check_s = 60;  // how often a file of recipients is looked at
+    SocketmapConfig socketmap;
 };
 
 struct BareNewlineException {

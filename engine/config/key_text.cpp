@@ -65,7 +65,7 @@ std::string choices_text(const Key& key) {
 struct ValueText {
     const Key& key;
 
-    std::string operator()(const std::string* text) const { return quote(*text); }
+    std::string operator()(const std::string* text) const { return basic_string(*text); }
     std::string operator()(const bool* flag) const { return *flag ? "true" : "false"; }
     std::string operator()(const std::uint32_t* number) const { return (*this)(std::uint64_t{*number}); }
     std::string operator()(const std::uint64_t* number) const { return (*this)(*number); }
@@ -134,6 +134,10 @@ std::string_view type_name(KeyType type) {
             return "path";
         case KeyType::paths:
             return "array of paths";
+        case KeyType::recipients:
+            return "path, or kind:place";
+        case KeyType::characters:
+            return "characters";
         case KeyType::boolean:
             return "boolean";
         case KeyType::count:
@@ -184,6 +188,11 @@ std::string limits_text(const Key& key) {
             return key.least == 0 ? "at most 4096 octets" : "1 to 4096 octets";
         case KeyType::paths:
             return "each 1 to 4096 octets";
+        case KeyType::recipients:
+            return "`file:`, `table:`, `lmdb:` with a path, `socketmap:unix:PATH:NAME`, "
+                   "`socketmap:inet:ADDRESS:PORT:NAME`";
+        case KeyType::characters:
+            return "at most " + std::to_string(key.most);
         case KeyType::hostname:
             return "at most 255 octets";
         case KeyType::endpoints:
@@ -214,6 +223,12 @@ std::string describe_allowed(const Key& key) {
             return "an array of paths, such as [\"/var/lib/mail\"]";
         case KeyType::path:
             return key.least == 0 ? "a path as a string" : "a path, as a string that is not empty";
+        case KeyType::recipients:
+            return "a path, or \"file:\", \"table:\" or \"lmdb:\" with a path, \"socketmap:unix:/path:name\" "
+                   "or "
+                   "\"socketmap:inet:127.0.0.1:port:name\"";
+        case KeyType::characters:
+            return "a string of at most " + std::to_string(key.most) + " visible ASCII characters";
         case KeyType::boolean:
             return "true or false";
         case KeyType::count: {

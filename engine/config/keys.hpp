@@ -17,6 +17,8 @@ namespace ringmx::config {
 enum class KeyType : std::uint8_t {
     hostname,      // a domain name
     account,       // a user's or group's name
+    recipients,    // where recipients are looked up: a path, or a kind and what belongs to it
+    characters,    // a string of at most `most` visible ASCII characters
     path,          // a file or folder; a relative one is relative to the configuration file's folder
     boolean,       // true or false
     count,         // a whole number, or the key's `word`, which stands for 0

@@ -18,6 +18,7 @@
 #include "config/config.hpp"
 #include "config/keys.hpp"
 #include "config/nearest.hpp"
+#include "config/recipients_source.hpp"
 #include "config/value.hpp"
 
 namespace ringmx::config {
@@ -155,6 +156,13 @@ void Loader::set(const Key& key, const toml::node& node, std::uint32_t line) {
     if (key.type == KeyType::paths) {
         for (std::string& path : *std::get<std::vector<std::string>*>(key.field(config_)))
             path = absolute(path);
+    }
+    if (key.type == KeyType::recipients) {
+        auto& text = *std::get<std::string*>(key.field(config_));
+        if (auto source = parse_recipients(text)) {
+            source->path = absolute(source->path);
+            text = to_text(*source);
+        }
     }
     if (key.type == KeyType::certificates) {
         for (CertificateFiles& files : *std::get<std::vector<CertificateFiles>*>(key.field(config_))) {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/limits.hpp"
+#include "config/recipients_source.hpp"
 #include "config/units.hpp"
 
 namespace ringmx::config {
@@ -76,6 +77,25 @@ Problem set_text(const Key& key, const Value& value, Config& config) {
                       (key.type != KeyType::hostname || is_domain_name(*text)) &&
                       (key.type != KeyType::account || text->size() <= kAccountOctetsMax);
     if (!good) return not_allowed(key, given(value));
+    *std::get<std::string*>(key.field(config)) = *text;
+    return std::nullopt;
+}
+
+Problem set_recipients(const Key& key, const Value& value, Config& config) {
+    const auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr || text->size() > kTextOctetsMax || text->find('\0') != std::string::npos)
+        return not_allowed(key, given(value));
+    const auto source = parse_recipients(*text);
+    if (!source) return quote(*text) + " is not allowed: " + source.error().message;
+    *std::get<std::string*>(key.field(config)) = *text;
+    return std::nullopt;
+}
+
+Problem set_characters(const Key& key, const Value& value, Config& config) {
+    const auto* text = std::get_if<std::string>(&value);
+    const auto visible = [](char c) { return c > ' ' && c < 0x7f && c != '@' && c != '"'; };
+    if (text == nullptr || text->size() > key.most || !std::all_of(text->begin(), text->end(), visible))
+        return not_allowed(key, given(value));
     *std::get<std::string*>(key.field(config)) = *text;
     return std::nullopt;
 }
@@ -209,6 +229,10 @@ std::optional<std::string> set_value(const Key& key, const Value& value, Config&
         case KeyType::account:
         case KeyType::path:
             return set_text(key, value, config);
+        case KeyType::recipients:
+            return set_recipients(key, value, config);
+        case KeyType::characters:
+            return set_characters(key, value, config);
         case KeyType::boolean:
             return set_boolean(key, value, config);
         case KeyType::count:

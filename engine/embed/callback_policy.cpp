@@ -32,6 +32,38 @@ CallbackPolicy::CallbackPolicy(unsigned core, std::shared_ptr<const Callbacks> c
       configured_(std::move(configured)),
       port_(std::make_shared<detail::AnswerPort>()) {}
 
+void CallbackPolicy::attach(policy::Answers& answers) {
+    answers_ = &answers;
+    configured_->attach(*this);
+    port_->attach(answers);
+}
+
+void CallbackPolicy::collect() {
+    given_.clear();
+    configured_->collect();
+    port_->collect();
+}
+
+void CallbackPolicy::detach() {
+    port_->detach();
+    configured_->detach();
+}
+
+// What exists is for the callback to decide; it may take its time in turn.
+void CallbackPolicy::answer(policy::Ticket ticket, const ringmx::Decision& decision) {
+    const auto found = waiting_.find(ticket.slot);
+    if (found == waiting_.end() || !found->second.is_of(ticket)) return answers_->answer(ticket, decision);
+    const WaitingRecipient waiting = std::move(found->second);
+    waiting_.erase(found);
+    if (decision.kind != ringmx::Decision::Kind::accept) return answers_->answer(ticket, decision);
+    if (ask_about(ticket, waiting.client(), waiting.mail(), waiting.recipient()).kind ==
+        ringmx::Decision::Kind::later) {
+        return;
+    }
+    given_.push_back(std::move(last_));
+    answers_->answer(ticket, detail::to_engine(given_.back()));
+}
+
 // A slot has 24 bits and is used anew with another generation; the upper bits of the generation, which the
 // core's number takes, are of no use before two hundred million connections of one slot.
 std::uint64_t CallbackPolicy::session_of(const policy::Ticket& ticket) const {
@@ -78,7 +110,16 @@ ringmx::Decision CallbackPolicy::on_recipient(policy::Ticket ticket, const polic
                                               const policy::MailFacts& mail,
                                               const policy::RecipientFacts& recipient) {
     const ringmx::Decision configured = configured_->on_recipient(ticket, client, mail, recipient);
-    if (configured.kind != ringmx::Decision::Kind::accept || !callbacks_->on_recipient) return configured;
+    if (!callbacks_->on_recipient) return configured;
+    if (configured.kind == ringmx::Decision::Kind::later)
+        waiting_.insert_or_assign(ticket.slot, WaitingRecipient(ticket, client, mail, recipient));
+    if (configured.kind != ringmx::Decision::Kind::accept) return configured;
+    return ask_about(ticket, client, mail, recipient);
+}
+
+ringmx::Decision CallbackPolicy::ask_about(const policy::Ticket& ticket, const policy::ClientFacts& client,
+                                           const policy::MailFacts& mail,
+                                           const policy::RecipientFacts& recipient) {
     const Recipient asked{recipient.forward_path, recipient.local_part, recipient.domain,
                           recipient.accepted_before};
     return ask(callbacks_->on_recipient, ticket, client, to_public(mail), asked);
@@ -97,6 +138,8 @@ ringmx::Decision CallbackPolicy::on_end_of_data(policy::Ticket ticket, const pol
 }
 
 void CallbackPolicy::on_disconnect(policy::Ticket ticket) {
+    waiting_.erase(ticket.slot);
+    configured_->on_disconnect(ticket);
     if (!callbacks_->on_disconnect) return;
     const auto tell = [&]() noexcept { callbacks_->on_disconnect(session_of(ticket)); };
     tell();

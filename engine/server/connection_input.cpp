@@ -122,8 +122,7 @@ void Connection::drop_held() {
 bool Connection::wants_bulk() const {
     if (message_ == nullptr || !session_.in_mail_data()) return false;
     if (core_.memory_is_short()) return true;  // what is not received need not be held
-    return std::max<std::uint64_t>(message_->body_bytes, session_.body_octets_expected()) >=
-           kBulkOctets;
+    return std::max<std::uint64_t>(message_->body_bytes, session_.body_octets_expected()) >= kBulkOctets;
 }
 
 // --- deadlines

@@ -18,6 +18,7 @@
 #include "server/core.hpp"
 #include "server/listener.hpp"
 #include "server/memory_budget.hpp"
+#include "server/recipients_setup.hpp"
 #include "server/storage_setup.hpp"
 #include "server/tls_setup.hpp"
 
@@ -106,6 +107,7 @@ struct Engine::State {
     std::unique_ptr<TlsSetup> tls;  // null: no TLS
     std::unique_ptr<StorageSetup> storage;
     std::vector<std::unique_ptr<admin::CoreCounters>> counters;
+    std::unique_ptr<RecipientsSetup> recipients;
     std::vector<std::unique_ptr<Core>> cores;
     std::vector<std::thread> threads;
     std::unique_ptr<admin::StatusServer> status;
@@ -119,8 +121,7 @@ struct Engine::State {
     Status adopt_listeners(unsigned core_count);
     Status start_cores();
     Status confine();
-    std::unique_ptr<policy::Policy> make_policy(unsigned core,
-                                                const std::shared_ptr<const policy::AcceptTables>& tables);
+    std::unique_ptr<policy::Policy> make_policy(unsigned core);
     std::vector<const admin::CoreCounters*> counter_views() const;
     std::string status_json() const;
     void log_start(const std::string& kernel);
@@ -193,21 +194,23 @@ Status Engine::State::adopt_listeners(unsigned core_count) {
     return ok_status();
 }
 
-std::unique_ptr<policy::Policy> Engine::State::make_policy(
-    unsigned core, const std::shared_ptr<const policy::AcceptTables>& tables) {
-    std::unique_ptr<policy::Policy> accept = std::make_unique<policy::AcceptPolicy>(tables);
+std::unique_ptr<policy::Policy> Engine::State::make_policy(unsigned core) {
+    std::unique_ptr<policy::Policy> accept = std::make_unique<policy::AcceptPolicy>(
+        recipients->domains(), recipients->lookup(core, *counters[core]), config.accept.recipient_delimiter);
     return parts.policy ? parts.policy(core, std::move(accept)) : std::move(accept);
 }
 
 Status Engine::State::start_cores() {
-    auto tables = policy::AcceptTables::load(config.accept.domains, config.accept.recipients_path);
-    if (!tables) return Error{start_error::bad_config, tables.error().message};
+    for (unsigned index = 0; index < budget.cores; ++index)
+        counters.push_back(std::make_unique<admin::CoreCounters>());
+    auto opened = RecipientsSetup::open(config.accept, budget.cores, *counters.front(), *log);
+    if (!opened) return Error{start_error::bad_config, opened.error().message};
+    recipients = std::move(*opened);
 
     const std::vector<int> processors = allowed_processors();
     const bool pin = config.server.pin && budget.cores <= processors.size();
     std::vector<std::future<Status>> ready;
     for (unsigned index = 0; index < budget.cores; ++index) {
-        counters.push_back(std::make_unique<admin::CoreCounters>());
         CoreOptions options{.index = index,
                             .pin_to = pin ? processors[index] : -1,
                             .config = config,
@@ -218,9 +221,9 @@ Status Engine::State::start_cores() {
                             .stop_listening = [this, index] { listeners.close_core(index); },
                             .connections_max = budget.connections_per_core,
                             .slab_bytes = budget.slab_bytes_per_core,
-                            .counters = *counters.back(),
+                            .counters = *counters[index],
                             .log = log->core(index),
-                            .policy = make_policy(index, *tables),
+                            .policy = make_policy(index),
                             .make_host =
                                 [this, index](ring::Ring& ring, storage::StoreSink& sink) {
                                     return storage->make_host(index, ring, sink);
@@ -310,6 +313,7 @@ void Engine::State::join() {
         cut_off += core->cut_off();
     status.reset();
     if (tls) tls->stop();
+    if (recipients) recipients->stop();
     if (storage) storage->stop();
     if (!log) return;
     log->event(admin::LogLevel::info, "stop",
@@ -339,12 +343,14 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
     std::unique_ptr<Engine> engine(new Engine(std::move(state)));
     State& started = *engine->state_;
     if (!config.admin.socket.empty()) {
-        auto status =
-            admin::StatusServer::start(config.admin.socket, [&started] { return started.status_json(); });
+        auto status = admin::StatusServer::start(
+            config.admin.socket, [&started] { return started.status_json(); },
+            [server = engine.get()] { server->reload(); });
         if (!status) return Error{start_error::bad_config, status.error().message};
         started.status = std::move(*status);
     }
     if (started.tls) started.tls->start(*started.counters.front());
+    started.recipients->start();
     if (Status confined = started.confine(); !confined) return confined.error();
     started.log_start(kernel);
     return engine;
@@ -368,6 +374,16 @@ void Engine::reopen_log() {
 
 void Engine::reload_certificates() {
     if (state_->tls) state_->tls->reload();
+}
+
+void Engine::reload_recipients() {
+    state_->recipients->reload();
+}
+
+void Engine::reload() {
+    reopen_log();
+    reload_certificates();
+    reload_recipients();
 }
 
 void Engine::wait() {

@@ -61,6 +61,8 @@ class Engine {
     void request_stop(std::int64_t deadline_ns = 0);
     void reopen_log();           // after log rotation; async-signal-safe
     void reload_certificates();  // soon, on a thread of its own; any thread
+    void reload_recipients();    // the same for what accept.recipients names
+    void reload();               // all three
     void wait();                 // until the drain has ended and every thread is joined
     // After wait(): 0 when the drain was clean, else the number of connections and messages that its deadline
     // cut off.

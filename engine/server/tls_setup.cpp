@@ -6,7 +6,6 @@
 #include <chrono>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.hpp"
@@ -146,22 +145,16 @@ void TlsSetup::warn_of_validity(const tls::ContextOptions& options) {
     }
 }
 
-TlsSetup::Stamp TlsSetup::stamp_of(const std::string& path) const {
-    const auto opened = open_(path);
-    if (!opened) return {};
-    struct stat found {};
-    const bool known = fstat(*opened, &found) == 0;
-    ::close(*opened);
-    if (!known) return {};
-    const auto ns = [](const timespec& time) { return time.tv_sec * kNsPerSecond + time.tv_nsec; };
-    return {found.st_dev, found.st_ino, ns(found.st_mtim), ns(found.st_ctim), found.st_size};
-}
-
-std::vector<TlsSetup::Stamp> TlsSetup::stamps() const {
-    std::vector<Stamp> all;
+std::vector<FileStamp> TlsSetup::stamps() const {
+    std::vector<FileStamp> all;
+    const auto add = [&](const std::string& path) {
+        const auto opened = open_(path);
+        all.push_back(opened ? FileStamp::of(*opened) : FileStamp{});
+        if (opened) ::close(*opened);
+    };
     for (const config::CertificateFiles& files : config_.certificates) {
-        all.push_back(stamp_of(files.chain));
-        all.push_back(stamp_of(files.key));
+        add(files.chain);
+        add(files.key);
     }
     return all;
 }

@@ -16,6 +16,7 @@
 #include "admin/log.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "server/file_stamp.hpp"
 #include "tls/context.hpp"
 
 namespace ringmx::server {
@@ -69,20 +70,9 @@ class TlsSetup {
     void stop();
 
  private:
-    // What tells that a file has changed; zero: it cannot be looked at.
-    struct Stamp {
-        std::uint64_t device = 0;
-        std::uint64_t inode = 0;
-        std::int64_t modified_ns = 0;
-        std::int64_t changed_ns = 0;  // its owner or its mode, too
-        std::int64_t octets = 0;
-        bool operator==(const Stamp&) const = default;
-    };
-
     TlsSetup(const config::TlsConfig& config, const std::string& hostname, unsigned cores, admin::Log& log,
              CertificateOpener open);
-    Stamp stamp_of(const std::string& path) const;
-    std::vector<Stamp> stamps() const;
+    std::vector<FileStamp> stamps() const;
     Status load(bool first);
     void warn_of_validity(const tls::ContextOptions& options);
     void watch();
@@ -94,8 +84,8 @@ class TlsSetup {
     const CertificateOpener open_;
     std::vector<ContextSlot> slots_;
     std::shared_ptr<tls::TicketKeys> keys_;
-    std::vector<Stamp> stamps_;  // the thread's, once it runs
-    std::string refusal_;        // of the last look at changed files; empty: they were taken
+    std::vector<FileStamp> stamps_;  // the thread's, once it runs
+    std::string refusal_;            // of the last look at changed files; empty: they were taken
     admin::CoreCounters* counters_ = nullptr;
 
     std::mutex mutex_;  // guards what follows

@@ -2,10 +2,11 @@
 # Sourced by tools/run, tools/test and bench/compare.
 
 packages_build="g++ cmake ninja-build pkg-config ccache liburing-dev libmimalloc-dev libgtest-dev libbenchmark-dev
-    libtomlplusplus-dev libcli11-dev libfmt-dev nlohmann-json3-dev libssl-dev libseccomp-dev libcurl4-openssl-dev libnats-dev librdkafka-dev"
+    libtomlplusplus-dev libcli11-dev libfmt-dev nlohmann-json3-dev libssl-dev libseccomp-dev liblmdb-dev
+    libcurl4-openssl-dev libnats-dev librdkafka-dev"
 packages_test="clang-14 libclang-rt-14-dev clang-format-14 python3 git swaks curl postfix libsqlite3-dev util-linux
     e2fsprogs procps dovecot-core dovecot-lmtpd nats-server openssl python3-aiosmtpd python3-h2 libnet-ssleay-perl
-    haproxy"
+    haproxy lmdb-utils"
 packages_compare="python3 git postfix python3-aiosmtpd util-linux"
 packages_unpacked="exim4-daemon-light opensmtpd" # for bench/compare: they cannot be installed beside Postfix
 

@@ -5,8 +5,8 @@
 
 #include "commands.hpp"
 #include "config/keys.hpp"
-#include "policy/accept_policy.hpp"
 #include "server/memory_budget.hpp"
+#include "server/recipients_setup.hpp"
 #include "server/tls_setup.hpp"
 
 namespace ringmx::tools {
@@ -36,10 +36,9 @@ std::uint64_t file_limit() {
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : 0;
 }
 
-// What only a start would find: the recipients file and the division of the memory.
+// What only a start would find: the recipients and the division of the memory.
 Status check_deeper(const config::Config& config) {
-    const auto tables = policy::AcceptTables::load(config.accept.domains, config.accept.recipients_path);
-    if (!tables) return tables.error();
+    if (const Status recipients = server::check_recipients(config.accept); !recipients) return recipients;
     const auto budget =
         server::divide_memory(config.server, config::cores_in_use(config), file_limit(),
                               server::storage_bytes(config.storage), !config.tls.certificates.empty());

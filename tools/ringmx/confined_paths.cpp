@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/path_template.hpp"
+#include "config/recipients_source.hpp"
 
 namespace ringmx::tools {
 
@@ -75,6 +76,14 @@ void add_storage(const config::StorageConfig& storage, std::vector<PathRule>& ru
     }
 }
 
+// A reader of an LMDB notes in its lock file that it reads.
+void add_recipients(const config::AcceptConfig& accept, std::vector<PathRule>& rules) {
+    const auto source = config::parse_recipients(accept.recipients);
+    if (!source || source->path.empty()) return;
+    add_file(rules, source->path,
+             source->kind == config::RecipientsSource::Kind::lmdb ? Access::write : Access::read);
+}
+
 }  // namespace
 
 std::vector<PathRule> confined_paths(const config::Config& config, bool certificates) {
@@ -90,7 +99,7 @@ std::vector<PathRule> confined_paths(const config::Config& config, bool certific
     add_storage(config.storage, rules);
     if (!config.log.path.empty()) rules.push_back({folder_of(config.log.path), Access::write});
     if (!config.admin.socket.empty()) rules.push_back({folder_of(config.admin.socket), Access::write});
-    if (!config.accept.recipients_path.empty()) add_file(rules, config.accept.recipients_path, Access::read);
+    add_recipients(config.accept, rules);
     for (const config::CertificateFiles& files : config.tls.certificates) {
         if (!certificates) break;
         add_file(rules, files.chain, Access::read);
@@ -111,7 +120,9 @@ void make_folders(const config::Config& config) {
 }
 
 bool needs_network(const config::Config& config) {
-    return config::plugin_used(config.storage).has_value();
+    const auto recipients = config::parse_recipients(config.accept.recipients);
+    const bool asks = recipients && recipients->kind == config::RecipientsSource::Kind::socketmap;
+    return asks || config::plugin_used(config.storage).has_value();
 }
 
 bool has_foreign_code(const config::Config& config) {

@@ -1,6 +1,7 @@
 // `ringmx serve`: starts the engine and stays until a signal ends it. SIGTERM and SIGINT drain; a second one
 // ends the process at once, which loses nothing that was acknowledged. SIGHUP reopens the log and
-// loads the certificates anew. A service manager that has passed sockets is heard, and told what goes on.
+// loads certificates and recipients anew. A service manager that has passed sockets is heard, and told what
+// goes on.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -55,8 +56,7 @@ std::uint64_t reloads_of(const server::Engine& engine) {
 void reload(server::Engine& engine, ServiceManager& manager, bool tls) {
     manager.reloading();
     const std::uint64_t before = reloads_of(engine);
-    engine.reopen_log();
-    engine.reload_certificates();
+    engine.reload();
     if (!manager.listens()) return;
     const auto most = std::chrono::steady_clock::now() + kReloadMost;
     while (tls && reloads_of(engine) == before && std::chrono::steady_clock::now() < most)

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -96,12 +98,35 @@ struct RequeueOptions {
 };
 ExitCode requeue(const RequeueOptions& options);
 
-struct StatusOptions {
-    std::string socket;
+// A running server's socket: --socket or --config; neither: /etc/ringmx/ringmx.toml.
+struct ServerSocket {
+    std::string path;
     std::string config;
+};
+// The answer to a request. Nothing, with `code`: there is none, which has been complained about.
+std::optional<std::string> ask_server(const ServerSocket& socket, std::string_view request, ExitCode& code);
+
+struct StatusOptions {
+    ServerSocket socket;
     bool json = false;
     bool describe = false;
 };
 ExitCode status(const StatusOptions& options);
+
+ExitCode reload(const ServerSocket& socket);
+
+struct BuildOptions {
+    std::string input;
+    std::string output;
+    bool skip_bad = false;
+};
+ExitCode build_recipients(const BuildOptions& options);
+
+struct CheckOptions {
+    std::string source;  // as accept.recipients; a path alone may also be that of a table
+    std::vector<std::string> addresses;
+    std::string delimiters = "+";
+};
+ExitCode check_recipients(const CheckOptions& options);
 
 }  // namespace ringmx::ctl

@@ -17,6 +17,9 @@ struct Options {
     ringmx::ctl::AckOptions ack;
     ringmx::ctl::RequeueOptions requeue;
     ringmx::ctl::StatusOptions status;
+    ringmx::ctl::ServerSocket reload;
+    ringmx::ctl::BuildOptions build;
+    ringmx::ctl::CheckOptions check;
 };
 
 void add_location(CLI::App& command, ringmx::ctl::Location& location) {
@@ -117,14 +120,51 @@ CLI::App& add_requeue(CLI::App& spool, ringmx::ctl::RequeueOptions& options) {
     return command;
 }
 
+void add_socket(CLI::App& command, ringmx::ctl::ServerSocket& socket) {
+    auto* const path = command.add_option("-s,--socket", socket.path, "The server's socket (admin.socket)");
+    command
+        .add_option("-c,--config", socket.config,
+                    "The server's configuration file, which names it; without both: /etc/ringmx/ringmx.toml")
+        ->excludes(path);
+}
+
+CLI::App& add_reload(CLI::App& app, ringmx::ctl::ServerSocket& socket) {
+    CLI::App& command = *app.add_subcommand(
+        "reload", "Have a running server load recipients and certificates anew, and reopen its log");
+    add_socket(command, socket);
+    command.footer("\nAs SIGHUP does; the server's log and counters tell what came of it.");
+    return command;
+}
+
+CLI::App& add_build(CLI::App& recipients, ringmx::ctl::BuildOptions& options) {
+    CLI::App& command =
+        *recipients.add_subcommand("build", "Make a table (recipients = \"table:FILE\") of a list");
+    command.add_option("INPUT", options.input, "A text file, one address a line; - for standard input")
+        ->required();
+    command.add_option("OUTPUT", options.output, "The table; one that is there is replaced at once")
+        ->required();
+    command.add_flag("--skip-bad", options.skip_bad,
+                     "Leave out lines that are wrong; without it they are an error");
+    command.footer("\nExample:\n  ringmxctl recipients build recipients.txt /etc/ringmx/recipients.table");
+    return command;
+}
+
+CLI::App& add_check(CLI::App& recipients, ringmx::ctl::CheckOptions& options) {
+    CLI::App& command = *recipients.add_subcommand("check", "Look addresses up by hand");
+    command.add_option("FILE", options.source, "A table or a text file; table:, file: or lmdb: with a path")
+        ->required();
+    command.add_option("ADDRESS", options.addresses, "Addresses to look up")->required();
+    command.add_option("--delimiter", options.delimiters, "As accept.recipient_delimiter")
+        ->capture_default_str();
+    command.footer(
+        "\nEnds with 3 if one of them does not exist.\n"
+        "Example:\n  ringmxctl recipients check /etc/ringmx/recipients.table user@example.com");
+    return command;
+}
+
 CLI::App& add_status(CLI::App& app, ringmx::ctl::StatusOptions& options) {
     CLI::App& command = *app.add_subcommand("status", "Print the counters of a running server");
-    auto* const socket =
-        command.add_option("-s,--socket", options.socket, "The server's socket (admin.socket)");
-    command
-        .add_option("-c,--config", options.config,
-                    "The server's configuration file, which names it; without both: /etc/ringmx/ringmx.toml")
-        ->excludes(socket);
+    add_socket(command, options.socket);
     command.add_flag("--json", options.json, "The answer as it comes");
     command.add_flag("--describe", options.describe, "What the counters mean; asks no server");
     return command;
@@ -169,7 +209,9 @@ void add_dead(CLI::App& spool, Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"ringmxctl looks into the spools of ringmx and asks running servers.", "ringmxctl"};
+    CLI::App app{
+        "ringmxctl looks into the spools of ringmx, asks running servers and builds lists of recipients.",
+        "ringmxctl"};
     app.require_subcommand(1);
     CLI::App& spool = *app.add_subcommand("spool", "Read a spool, whether its server runs or not");
     spool.require_subcommand(1);
@@ -186,6 +228,11 @@ int main(int argc, char** argv) {
     const CLI::App& requeue = add_requeue(spool, options.requeue);
     add_dead(spool, options);
     const CLI::App& status = add_status(app, options.status);
+    const CLI::App& reload = add_reload(app, options.reload);
+    CLI::App& recipients = *app.add_subcommand("recipients", "Lists of the recipients that exist");
+    recipients.require_subcommand(1);
+    const CLI::App& build = add_build(recipients, options.build);
+    const CLI::App& check = add_check(recipients, options.check);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -201,5 +248,8 @@ int main(int argc, char** argv) {
     if (ack.parsed()) code = run_ack(options.ack);
     if (requeue.parsed()) code = run_requeue(options.requeue);
     if (status.parsed()) code = ringmx::ctl::status(options.status);
+    if (reload.parsed()) code = ringmx::ctl::reload(options.reload);
+    if (build.parsed()) code = ringmx::ctl::build_recipients(options.build);
+    if (check.parsed()) code = ringmx::ctl::check_recipients(options.check);
     return static_cast<int>(code);
 }

@@ -65,6 +65,20 @@ TEST_F(StatusSocket, UnknownRequestIsAnError) {
     EXPECT_EQ(*ask(path_, ""), "{\"error\":\"unknown request\"}");
 }
 
+TEST_F(StatusSocket, AReloadIsPassedOn) {
+    std::atomic<int> reloads{0};
+    const auto server = StatusServer::start(
+        path_, [] { return "{}"; }, [&] { ++reloads; });
+    ASSERT_TRUE(server.ok());
+    EXPECT_EQ(*ask(path_, "reload"), "{\"reload\":\"begun\"}");
+    EXPECT_EQ(reloads, 1);
+}
+
+TEST_F(StatusSocket, WithoutAnybodyWhoReloadsItIsUnknown) {
+    const auto server = start();
+    EXPECT_EQ(*ask(path_, "reload"), "{\"error\":\"unknown request\"}");
+}
+
 TEST_F(StatusSocket, OnlyTheOwnerMayConnect) {
     const mode_t before = umask(0);
     const auto server = start();

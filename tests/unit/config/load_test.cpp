@@ -100,7 +100,7 @@ socket = "/run/ringmx.sock"
     EXPECT_EQ(c.server.shutdown_grace_s, 60u);
     EXPECT_EQ(c.accept.domains,
               (std::vector<std::string>{"example.com", "münchen.example", "[192.0.2.1]", "*"}));
-    EXPECT_EQ(c.accept.recipients_path, "/etc/ringmx/recipients");
+    EXPECT_EQ(c.accept.recipients, "/etc/ringmx/recipients");
     EXPECT_EQ(c.smtp.message_bytes_max, 20u << 20);
     EXPECT_EQ(c.smtp.recipients_max, 200u);
     EXPECT_EQ(c.smtp.messages_max, 7u);
@@ -153,7 +153,7 @@ TEST(Load, RelativePathsAreRelativeToTheFilesFolder) {
     ASSERT_TRUE(config.ok()) << config.error().message;
     EXPECT_EQ(config->storage.spool.path, "/etc/ringmx/spool");
     EXPECT_EQ(config->log.path, "/etc/ringmx/a/b.log");
-    EXPECT_EQ(config->accept.recipients_path, "");  // absent: not a folder
+    EXPECT_EQ(config->accept.recipients, "");  // absent: not a folder
 }
 
 TEST(Load, UnknownKeyNamesLineAndNearestKey) {
@@ -164,7 +164,8 @@ TEST(Load, UnknownKeyNamesLineAndNearestKey) {
     EXPECT_EQ(error_of(std::string(kServer) + "[storage.spol]\npath = \"/x\"\n"),
               "x.toml:4: unknown section [storage.spol]; did you mean [storage.spool]?");
     EXPECT_EQ(error_of(std::string(kServer) + "[accept]\nfrobnicate = 1\n"),
-              "x.toml:5: unknown key accept.frobnicate; allowed here: domains, recipients");
+              "x.toml:5: unknown key accept.frobnicate; allowed here: domains, recipients, "
+              "recipient_delimiter, recipients_check_interval");
     EXPECT_EQ(error_of(std::string(kServer) + "[quota]\nx = 1\n"), "x.toml:4: unknown section [quota]");
     EXPECT_EQ(error_of("smtp = 3\n" + std::string(kServer)), "x.toml:1: smtp is a section: write [smtp]");
 }

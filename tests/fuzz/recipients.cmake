@@ -1,0 +1,1 @@
+ringmx_fuzz(recipients_table recipients_table.cpp ringmx_recipients)
