@@ -4,7 +4,8 @@
 // mail is held only while there is something in it.
 //
 // All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what
-// the protocol asks of its host) in connection_session.cpp, TLS, which stands between the two if the
+// the protocol asks of its host) in connection_session.cpp, limits and clients out of turn in
+// connection_admission.cpp, TLS, which stands between the two if the
 // connection has it, in connection_tls.cpp, and input held back and deadlines in connection_input.cpp.
 //
 // Phases, in order; some are skipped:
@@ -22,6 +23,7 @@
 #include <string_view>
 
 #include "admin/log_record.hpp"
+#include "admission/gate.hpp"
 #include "base/clock.hpp"
 #include "base/peer.hpp"
 #include "message/message.hpp"
@@ -59,6 +61,7 @@ class Connection final : public smtp::Handler {
     void on_stored();     // message_ carries storage's outcome
     void on_policy_answer(const policy::Ticket& ticket, const Decision& decision);
     std::int64_t on_timer(std::int64_t now_ns);  // returns the next deadline
+    void hurry();                                // stress has begun: deadlines come nearer
 
     // --- the server stops ---
     void drain();    // finish mail data in progress, 421 for the others
@@ -72,7 +75,17 @@ class Connection final : public smtp::Handler {
  private:
     enum class Phase : std::uint8_t { open, flushing, lingering, ending, closing };
     enum class Receive : std::uint8_t { none, multishot, single };
-    enum class Question : std::uint8_t { none, connect, hello, mail, recipient, data, end_of_data, store };
+    enum class Question : std::uint8_t {
+        none,
+        banner,
+        connect,
+        hello,
+        mail,
+        recipient,
+        data,
+        end_of_data,
+        store
+    };
 
     // --- connection_input.cpp ---
     void take_input(Bytes data);
@@ -102,6 +115,24 @@ class Connection final : public smtp::Handler {
     // What is on its way to the socket.
     Chunk*& wire() { return tls_ ? tls_->wire : output_; }
     bool shaking() const { return tls_ && tls_->shaking; }
+
+    // --- connection_admission.cpp ---
+    bool admit();
+    void leave_admission();
+    const Reply* over_rate(admission::Rate rate);
+    const Reply* over_recipients();
+    void count_recipient_refused(const Reply& reply);
+    void count_error(std::string_view rule, const Reply& reply);
+    void limit_passed(admission::Limit limit);
+    void log_admission(std::string_view event, std::string_view detail, std::string_view text,
+                       const Reply& reply);
+    bool delays_banner();
+    void greet();
+    void early_talk(Bytes data);
+    void on_other_protocol(std::string_view protocol) override;
+    std::int64_t data_deadline(std::int64_t deadline_ns);
+    void begin_data_window();
+    bool outlasts_deadline();
 
     // --- connection_tls.cpp ---
     static constexpr std::size_t kTlsTextOctets = 72;
@@ -144,6 +175,7 @@ class Connection final : public smtp::Handler {
     void on_violation(std::string_view rule, const Reply& reply) override;
 
     Decision ask(Question question, const Decision& decision);
+    Decision ask_connect();
     policy::Ticket ticket();
     policy::ClientFacts client_facts() const;
     bool write_envelope_head(const smtp::MailCommand& command);
@@ -176,7 +208,12 @@ class Connection final : public smtp::Handler {
     Chunk* output_ = nullptr;  // replies; without TLS [begin, begin + sending_) are in the kernel's hands
     std::unique_ptr<TlsTransport> tls_;       // null: a plain connection
     std::unique_ptr<TlsTransport> next_tls_;  // once STARTTLS has been answered and its input looked at
-    Message* message_ = nullptr;  // the open transaction's; with storage while question_ is `store`
+    Message* message_ = nullptr;         // the open transaction's; with storage while question_ is `store`
+    const Reply* refusal_ = nullptr;     // admission's: for the greeting
+    const Reply* last_reply_ = nullptr;  // admission's: the session is to end with it
+    std::int64_t data_window_ns_ = 0;    // since when mail data is awaited, or measured; 0: it is not
+    std::uint64_t data_octets_ = 0;      // received since then
+    admission::Place place_;
     std::uint32_t slot_;
     std::uint32_t generation_;
     std::uint32_t held_bytes_ = 0;
@@ -196,6 +233,10 @@ class Connection final : public smtp::Handler {
     bool first_receive_ = true;
     bool extended_ = false;          // EHLO rather than HELO
     bool offered_extended_ = false;  // with offered_name_
+    bool exempt_ = true;             // admission does not look at this client
+    bool early_talker_ = false;
+    bool no_linger_ = false;  // behind the last reply it is closed at once
+    bool stalled_ = false;    // we had no room for its mail data, in data_window_ns_
     std::uint8_t name_length_ = 0;
     PeerAddress peer_;
     char name_[kNameInline];                     // the client's name if it is short

@@ -24,9 +24,11 @@ Connection::~Connection() {
     drop_held();
     drop_output();
     drop_wire();
+    leave_admission();
 }
 
 void Connection::begin() {
+    admit();
     session_.start();
     touch();
     settle();
@@ -51,10 +53,12 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     }
     if (result > 0) {
         core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
+        data_octets_ += static_cast<std::uint64_t>(result);
         tls_ ? take_ciphertext(data) : take_input(data);
     } else if (result == 0) {
         end_of_input_ = true;
     } else if (result == -ENOBUFS) {
+        stalled_ = true;
         core_.counters().receive_buffers_exhausted.add(1);
     } else if (result != -ECANCELED) {
         return peer_gone();
@@ -133,6 +137,7 @@ void Connection::on_cancelled() {
 void Connection::settle() {
     if (phase_ != Phase::open) return;
     stream_full_chunks();
+    if (last_reply_ != nullptr) session_.give_up(*std::exchange(last_reply_, nullptr));
     if (next_tls_ && session_.wants_handshake()) start_tls();
     if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
     if (input_is_over() && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();
@@ -226,7 +231,7 @@ void Connection::drop_output() {
 void Connection::finish_flush() {
     // After QUIT or the peer's own end nothing more can arrive: closing cannot turn into a reset that eats
     // the reply.
-    if (end_of_input_ || peer_gone_ || session_.quit()) return begin_ending();
+    if (end_of_input_ || peer_gone_ || session_.quit() || no_linger_) return begin_ending();
     linger();
 }
 

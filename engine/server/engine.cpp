@@ -102,6 +102,7 @@ struct Engine::State {
     std::unique_ptr<admin::Log> log;
     ListenSockets listeners;
     std::unique_ptr<TlsSetup> tls;  // null: no TLS
+    std::unique_ptr<AdmissionSetup> admission;
     std::unique_ptr<StorageSetup> storage;
     std::vector<std::unique_ptr<admin::CoreCounters>> counters;
     std::vector<std::unique_ptr<Core>> cores;
@@ -161,6 +162,7 @@ Status Engine::State::start_cores() {
     auto tables = policy::AcceptTables::load(config.accept.domains, config.accept.recipients_path);
     if (!tables) return Error{start_error::bad_config, tables.error().message};
 
+    admission = std::make_unique<AdmissionSetup>(config);
     const std::vector<int> processors = allowed_processors();
     const bool pin = config.server.pin && budget.cores <= processors.size();
     std::vector<std::future<Status>> ready;
@@ -182,7 +184,8 @@ Status Engine::State::start_cores() {
                             .make_host =
                                 [this, index](ring::Ring& ring, storage::StoreSink& sink) {
                                     return storage->make_host(index, ring, sink);
-                                }};
+                                },
+                            .admission = admission.get()};
         cores.push_back(std::make_unique<Core>(std::move(options)));
         std::promise<Status> promise;
         ready.push_back(promise.get_future());

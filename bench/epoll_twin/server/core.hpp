@@ -26,6 +26,7 @@
 #include "policy/policy.hpp"
 #include "ring/ring.hpp"
 #include "ring/timer_wheel.hpp"
+#include "server/admission_setup.hpp"
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
 #include "server/storage_setup.hpp"
@@ -56,6 +57,7 @@ struct CoreOptions {
     admin::CoreLog& log;
     std::unique_ptr<policy::Policy> policy;
     std::function<Result<CoreStorage>(ring::Ring&, storage::StoreSink&)> make_host;
+    AdmissionSetup* admission = nullptr;  // not looked at: the twin limits nothing
 };
 
 class Core final : public storage::StoreSink, public policy::Answers {
@@ -85,7 +87,10 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::string_view date() { return date_.format(now_.wall_us); }
     std::string_view hostname() const { return options_.session.hostname; }
     MessageId next_id() { return ids_.next(now_.wall_us); }
-    std::int64_t timeout_ns(smtp::Stage stage) const;
+    admission::Gate* gate() { return nullptr; }
+    bool known_only() const { return false; }
+    bool stressed() const { return false; }
+    std::int64_t timeout_ns(smtp::Stage stage, bool calm = false) const;
     std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
     // No TLS here: what connection_tls.cpp asks of a core.
     std::int64_t handshake_timeout_ns() const { return 0; }
