@@ -123,8 +123,10 @@ TEST(SharedCounts, ThreadsTogetherNeverPassTheLimitAndLoseNoCount) {
                 counts.leave(index);
             }
         }
-        for (const auto& [client, index] : mine)
+        for (const auto& [client, index] : mine) {
+            --open[client];
             counts.leave(index);
+        }
     };
     std::thread other(work, 1);
     work(2);
