@@ -107,7 +107,7 @@ struct LimitsConfig {
     std::uint32_t unknown_recipient_rate = 600;
     std::uint32_t error_rate = 300;
     std::uint32_t data_rate = 100;  // octets a second
-    std::uint32_t data_rate_window_s = 60;
+    std::uint32_t data_rate_window_s = 180;
     std::uint32_t client_prefix_ipv4 = 32;
     std::uint32_t client_prefix_ipv6 = 64;
     std::uint32_t network_prefix_ipv4 = 24;

@@ -289,6 +289,7 @@ class OutOfTurn(AdmissionTestCase):
                 server.wait_total("connections_open", 1)
                 server.terminate()
                 client.expect(421)
+            server.wait()
 
     def test_illegal_pipelining_ends_the_session(self):
         with AdmissionServer() as server:

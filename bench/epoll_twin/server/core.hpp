@@ -81,13 +81,14 @@ class Core final : public storage::StoreSink, public policy::Answers {
     policy::Policy& policy() { return *options_.policy; }
     admin::CoreCounters& counters() { return options_.counters; }
     admin::CoreLog& log() { return options_.log; }
+    const config::Config& config() const { return options_.config; }
     const storage::BackendTraits& traits() const { return traits_; }
     unsigned index() const { return options_.index; }
     const Now& now() const { return now_; }
     std::string_view date() { return date_.format(now_.wall_us); }
     std::string_view hostname() const { return options_.session.hostname; }
     MessageId next_id() { return ids_.next(now_.wall_us); }
-    admission::Gate* gate() { return nullptr; }
+    admission::Gate* gate() { return gate_.get(); }
     bool known_only() const { return false; }
     bool stressed() const { return false; }
     std::int64_t timeout_ns(smtp::Stage stage, bool calm = false) const;
@@ -168,6 +169,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     Connection* find(std::uint32_t slot, std::uint32_t generation);
 
     CoreOptions options_;
+    std::unique_ptr<admission::Gate> gate_;  // null: nothing is limited
     std::unique_ptr<ring::Ring> ring_;
     std::unique_ptr<ring::TimerWheel> timers_;
     std::unique_ptr<SlabPool> slabs_;
