@@ -119,6 +119,7 @@ class Connection final : public smtp::Handler {
     // --- connection_admission.cpp ---
     bool admit();
     void leave_admission();
+    void end_for_limit();
     const Reply* over_rate(admission::Rate rate);
     const Reply* over_recipients();
     void count_recipient_refused(const Reply& reply);
@@ -131,6 +132,7 @@ class Connection final : public smtp::Handler {
     void early_talk(Bytes data);
     void on_other_protocol(std::string_view protocol) override;
     std::int64_t data_deadline(std::int64_t deadline_ns);
+    void count_data(std::size_t octets);
     void begin_data_window();
     bool outlasts_deadline();
 
@@ -176,6 +178,7 @@ class Connection final : public smtp::Handler {
 
     Decision ask(Question question, const Decision& decision);
     Decision ask_connect();
+    Decision refuse_connect();
     policy::Ticket ticket();
     policy::ClientFacts client_facts() const;
     bool write_envelope_head(const smtp::MailCommand& command);
@@ -208,12 +211,10 @@ class Connection final : public smtp::Handler {
     Chunk* output_ = nullptr;  // replies; without TLS [begin, begin + sending_) are in the kernel's hands
     std::unique_ptr<TlsTransport> tls_;       // null: a plain connection
     std::unique_ptr<TlsTransport> next_tls_;  // once STARTTLS has been answered and its input looked at
-    Message* message_ = nullptr;         // the open transaction's; with storage while question_ is `store`
-    const Reply* refusal_ = nullptr;     // admission's: for the greeting
-    const Reply* last_reply_ = nullptr;  // admission's: the session is to end with it
-    std::int64_t data_window_ns_ = 0;    // since when mail data is awaited, or measured; 0: it is not
-    std::uint64_t data_octets_ = 0;      // received since then
+    Message* message_ = nullptr;       // the open transaction's; with storage while question_ is `store`
+    std::int64_t data_window_ns_ = 0;  // since when mail data is awaited, or measured; 0: it is not
     admission::Place place_;
+    std::uint32_t data_octets_ = 0;  // received in that window, or so many as the type holds
     std::uint32_t slot_;
     std::uint32_t generation_;
     std::uint32_t held_bytes_ = 0;
@@ -233,10 +234,12 @@ class Connection final : public smtp::Handler {
     bool first_receive_ = true;
     bool extended_ = false;          // EHLO rather than HELO
     bool offered_extended_ = false;  // with offered_name_
-    bool exempt_ = true;             // admission does not look at this client
-    bool early_talker_ = false;
-    bool no_linger_ = false;  // behind the last reply it is closed at once
-    bool stalled_ = false;    // we had no room for its mail data, in data_window_ns_
+    bool exempt_ : 1 = true;         // admission does not look at this client
+    bool early_talker_ : 1 = false;
+    bool no_linger_ : 1 = false;                         // behind the last reply it is closed at once
+    bool stalled_ : 1 = false;                           // we had no room for its mail data, in its window
+    admission::Limit refused_ = admission::Limit::none;  // at the door; for the greeting
+    admission::Limit passed_ = admission::Limit::none;   // the session is to end with its reply
     std::uint8_t name_length_ = 0;
     PeerAddress peer_;
     char name_[kNameInline];                     // the client's name if it is short

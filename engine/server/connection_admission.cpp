@@ -117,11 +117,15 @@ bool Connection::admit() {
     if (arrival.uncounted) core_.counters().admission_table_full.add(1);
     const config::EdgeConfig& edge = core_.config().edge;
     if (!exempt_) session_.watch(to_smtp(edge.pipelining), edge.other_protocols);
-    refusal_ = arrival.refused == Limit::none ? nullptr : &reply_of(arrival.refused);
-    if (refusal_ == nullptr) return true;
+    refused_ = arrival.refused;
+    if (refused_ == Limit::none) return true;
     no_linger_ = true;  // it is to be gone at once, and has not been asked to say anything
-    limit_passed(arrival.refused);
+    limit_passed(refused_);
     return false;
+}
+
+Decision Connection::refuse_connect() {
+    return Decision::disconnect(reply_of(refused_));
 }
 
 void Connection::leave_admission() {
@@ -162,7 +166,11 @@ void Connection::count_error(std::string_view rule, const Reply& reply) {
     const bool pipelining = rule == smtp::rules::illegal_pipelining.name;
     if (pipelining) core_.counters().illegal_pipelining.add(1);
     if (!pipelining && reply.code < permanent) return;
-    if (const Reply* over = over_rate(admission::Rate::errors)) last_reply_ = over;
+    if (over_rate(admission::Rate::errors) != nullptr) passed_ = Limit::error_rate;
+}
+
+void Connection::end_for_limit() {
+    session_.give_up(reply_of(std::exchange(passed_, Limit::none)));
 }
 
 void Connection::limit_passed(Limit limit) {
@@ -223,7 +231,8 @@ void Connection::greet() {
 // Input while the banner waits. What it is will be held.
 void Connection::early_talk(Bytes data) {
     const config::EdgeAction action = core_.config().edge.early_talker;
-    if (action == config::EdgeAction::off || std::exchange(early_talker_, true)) return;
+    if (action == config::EdgeAction::off || early_talker_) return;
+    early_talker_ = true;
     core_.counters().early_talkers.add(1);
     const bool reject = action == config::EdgeAction::reject;
     if (core_.gate()->may_log(core_.now().mono_ns)) {
@@ -262,6 +271,11 @@ std::int64_t Connection::data_deadline(std::int64_t deadline_ns) {
     return std::min(deadline_ns, data_window_ns_ + limits.data_rate_window_s * kNsPerSecond);
 }
 
+void Connection::count_data(std::size_t octets) {
+    const std::uint64_t sum = std::uint64_t{data_octets_} + octets;
+    data_octets_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(sum, UINT32_MAX));
+}
+
 void Connection::begin_data_window() {
     data_window_ns_ = core_.now().mono_ns;
     data_octets_ = 0;
@@ -277,13 +291,14 @@ bool Connection::outlasts_deadline() {
     if (!stalled_) {
         if (limits.data_rate == 0) return false;
         if (now_ns < data_window_ns_ + limits.data_rate_window_s * kNsPerSecond) return false;
-        if (data_octets_ < std::uint64_t{limits.data_rate} * limits.data_rate_window_s) {
+        const std::uint64_t least = std::uint64_t{limits.data_rate} * limits.data_rate_window_s;
+        if (data_octets_ < std::min<std::uint64_t>(least, UINT32_MAX)) {
             limit_passed(Limit::data_rate);
             session_.give_up(kTooSlow);
             return true;
         }
     }
-    const bool calm = std::exchange(stalled_, false);
+    const bool calm = stalled_;
     begin_data_window();
     set_deadline(data_deadline(now_ns + core_.timeout_ns(session_.stage(), calm)));
     return true;

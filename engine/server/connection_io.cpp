@@ -53,7 +53,7 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     }
     if (result > 0) {
         core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
-        data_octets_ += static_cast<std::uint64_t>(result);
+        count_data(static_cast<std::size_t>(result));
         tls_ ? take_ciphertext(data) : take_input(data);
     } else if (result == 0) {
         end_of_input_ = true;
@@ -137,7 +137,7 @@ void Connection::on_cancelled() {
 void Connection::settle() {
     if (phase_ != Phase::open) return;
     stream_full_chunks();
-    if (last_reply_ != nullptr) session_.give_up(*std::exchange(last_reply_, nullptr));
+    if (passed_ != admission::Limit::none) end_for_limit();
     if (next_tls_ && session_.wants_handshake()) start_tls();
     if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
     if (input_is_over() && session_.waiting() == smtp::Waiting::input) session_.on_disconnect();

@@ -186,7 +186,7 @@ Decision Connection::ask(Question question, const Decision& decision) {
 }
 
 Decision Connection::on_connect() {
-    if (refusal_ != nullptr) return Decision::disconnect(*refusal_);
+    if (refused_ != admission::Limit::none) return refuse_connect();
     return delays_banner() ? Decision::later() : ask_connect();
 }
 

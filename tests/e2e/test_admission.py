@@ -3,14 +3,15 @@ crowd of misbehaving clients beside a good load."""
 
 import contextlib
 import json
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 
+from certificates import Authority
 from generator import load
-from harness import ROOT, SANITIZED, TestCase, scaled
+from harness import ROOT, SANITIZED, TestCase, free_port, new_folder, scaled
 from observed import ObservedServer
 from raw_client import RawClient, session_ended
 
@@ -129,6 +130,19 @@ class ConnectionLimits(AdmissionTestCase):
                 client.deliver(HEADER + b"mine\r\n")
             with self.greeted(server, OTHER):
                 self.refused(server, OTHER)
+
+
+    def test_where_tls_comes_first_a_refused_client_is_closed_before_the_handshake(self):
+        folder, port = new_folder("admission-tls"), free_port()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        certificate = Authority(folder).entry("mx")
+        sections = {"server": {"listen_tls": [f"127.0.0.1:{port}"]}, "tls": {"certificates": [certificate]}}
+        with AdmissionServer({"client_connections": 1}, **sections) as server, self.greeted(server):
+            with RawClient(port, source=CLIENT) as client:
+                self.assertEqual(session_ended(client), b"")
+            self.assert_limit(server, "client_connections", 421, "client 127.1.0.1/32, limit 1")
+            totals = server.totals()
+            self.assertEqual(totals["tls_failed_lost"] + totals["tls_failed_other"], 0)
 
 
 class RateLimits(AdmissionTestCase):
