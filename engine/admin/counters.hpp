@@ -113,6 +113,23 @@ struct alignas(kCounterAlignment) CoreCounters {
     Counter recipients_service_errors;
     Counter recipients_reloads;
     Counter recipients_reloads_refused;
+    // admission
+    Counter limit_client_connections;
+    Counter limit_client_connection_rate;
+    Counter limit_network_connections;
+    Counter limit_network_connection_rate;
+    Counter limit_reserve;
+    Counter limit_message_rate;
+    Counter limit_recipient_rate;
+    Counter limit_unknown_recipient_rate;
+    Counter limit_error_rate;
+    Counter limit_data_rate;
+    Counter limit_lines_left_out;
+    Counter admission_table_full;
+    Counter early_talkers;
+    Counter illegal_pipelining;
+    Counter other_protocols;
+    Counter stressed;
     // log
     Counter log_records_dropped;
 };

@@ -34,6 +34,22 @@ constexpr std::uint32_t linger_octets_max = 1u
                                             << 20;  // read and dropped behind a last reply before the close
 constexpr std::uint32_t parts_in_flight_max = 4;    // streamed body chunks of one message not yet given back
 
+// --- admission (docs/admission.md)
+// ---------------------------------------------------------------------------
+// Clients and networks with open connections, of the whole server: 8 octets each. A connection has one entry
+// of each kind. Sixteen places are looked at for a key, so that 90 % of them can be in use.
+constexpr std::size_t admission_shared_entries = std::size_t{1} << 18;
+// Clients that a core counts commands for, 32 octets each: those that are connected, and those whose last
+// minute counts against a limit.
+constexpr std::size_t admission_clients_per_core = std::size_t{1} << 15;
+constexpr std::uint32_t admission_rate_max = 60'000;      // of one client, a minute: a clock tick each
+constexpr std::uint32_t admission_open_max = 65'535;      // connections of one client or network: 16 bits
+constexpr std::uint32_t admission_lines_per_second = 50;  // log lines about limits, per core
+constexpr std::uint32_t admission_sweep_ticks = 120;      // of 250 ms, to look at every entry once
+// Stress that began at so many percent of connections or memory ends at this share of it, in percent.
+constexpr std::uint32_t stress_end_percent = 75;
+constexpr std::uint32_t stress_sweep_ticks = 8;  // of 250 ms, to shorten the timeouts of all connections
+
 // --- TLS
 // -----------------------------------------------------------------------------------------------------------
 // Plaintext of one record of ours: OpenSSL takes a buffer of this size for each write, and replies are short.

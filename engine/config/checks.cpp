@@ -129,6 +129,18 @@ bool has_everybody(const std::vector<Network>& networks) {
                        [](const Network& network) { return network.prefix_bits == 0; });
 }
 
+void check_limits(const Config& config, std::vector<Finding>& findings) {
+    const LimitsConfig& limits = config.limits;
+    if (limits.network_prefix_ipv4 > limits.client_prefix_ipv4)
+        findings.push_back({"limits.network_prefix_ipv4", "is longer than limits.client_prefix_ipv4"});
+    if (limits.network_prefix_ipv6 > limits.client_prefix_ipv6)
+        findings.push_back({"limits.network_prefix_ipv6", "is longer than limits.client_prefix_ipv6"});
+    if (limits.reserve != 0 && limits.known.empty())
+        findings.push_back({"limits.reserve", "is for the networks of limits.known: give some"});
+    if (config.server.connections_max != 0 && limits.reserve >= config.server.connections_max)
+        findings.push_back({"limits.reserve", "is all of server.connections_max, or more"});
+}
+
 }  // namespace
 
 std::vector<Finding> cross_check(const Config& config) {
@@ -143,6 +155,7 @@ std::vector<Finding> cross_check(const Config& config) {
     check_confine(config.confine, findings);
     check_proxy(config, findings);
     check_recipients(config, findings);
+    check_limits(config, findings);
     if (config.storage.spool.segment_bytes % kSegmentStepBytes != 0) {
         findings.push_back(
             {"storage.spool.segment_size",

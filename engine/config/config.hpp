@@ -34,6 +34,7 @@ enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
 enum class ClientCertificates : std::uint8_t { none, request };
 enum class ConfineMode : std::uint8_t { automatic, required, off };
 enum class LogTransactions : std::uint8_t { all, errors, none };
+enum class EdgeAction : std::uint8_t { off, log, reject };
 
 struct ServerConfig {
     std::string hostname;                                  // default: the machine's name
@@ -124,6 +125,44 @@ struct TimeoutConfig {  // seconds; defaults are those of RFC 5321 §4.5.3.2
     std::uint32_t tls_handshake_s = 30;  // from the connection, or from STARTTLS, to the end of the handshake
 };
 
+// What one client, or the network that it is in, may do (docs/admission.md). 0: no limit; rates: a minute.
+struct LimitsConfig {
+    std::vector<Network> exempt = {*Network::parse("127.0.0.0/8"), *Network::parse("::1")};
+    std::uint32_t client_connections = 100;
+    std::uint32_t client_connection_rate = 3000;
+    std::uint32_t network_connections = 1000;
+    std::uint32_t network_connection_rate = 0;
+    std::uint32_t message_rate = 0;
+    std::uint32_t recipient_rate = 0;
+    std::uint32_t unknown_recipient_rate = 600;
+    std::uint32_t error_rate = 300;
+    std::uint32_t data_rate = 100;  // octets a second
+    std::uint32_t data_rate_window_s = 180;
+    std::uint32_t client_prefix_ipv4 = 32;
+    std::uint32_t client_prefix_ipv6 = 64;
+    std::uint32_t network_prefix_ipv4 = 24;
+    std::uint32_t network_prefix_ipv6 = 64;
+    std::uint32_t reserve = 0;  // of the whole server's connections, for `known`
+    std::vector<Network> known;
+};
+
+// What a client does before it has been asked.
+struct EdgeConfig {
+    std::uint32_t banner_delay_s = 0;
+    EdgeAction early_talker = EdgeAction::reject;
+    EdgeAction pipelining = EdgeAction::reject;
+    bool other_protocols = true;  // they are dropped
+};
+
+// What changes when connections or memory run short.
+struct StressConfig {
+    std::uint32_t begin_percent = 80;  // 0: never
+    std::uint32_t command_s = 10;
+    std::uint32_t data_block_s = 30;
+    std::uint32_t errors_max = 3;
+    std::uint32_t recipients_refused_max = 10;
+};
+
 struct SpoolConfig {
     std::string path = "/var/spool/ringmx";
     std::uint64_t segment_bytes = 64u << 20;
@@ -189,6 +228,9 @@ struct Config {
     TlsConfig tls;
     ProxyConfig proxy;
     TimeoutConfig timeouts;
+    LimitsConfig limits;
+    EdgeConfig edge;
+    StressConfig stress;
     StorageConfig storage;
     ConfineConfig confine;
     LogConfig log;

@@ -4,9 +4,10 @@
 // mail is held only while there is something in it.
 //
 // All of it belongs to the core's thread. The socket's side is in connection_io.cpp, the session's side (what
-// the protocol asks of its host) in connection_session.cpp, TLS, which stands between the two if the
-// connection has it, in connection_tls.cpp, clients that a proxy or another MTA names in
-// connection_front.cpp, and input held back and deadlines in connection_input.cpp.
+// the protocol asks of its host) in connection_session.cpp, limits and clients out of turn in
+// connection_admission.cpp, TLS, which stands between the two if the connection has it, in
+// connection_tls.cpp, clients that a proxy or another MTA names in connection_front.cpp, and input held back
+// and deadlines in connection_input.cpp.
 //
 // Phases, in order; some are skipped:
 //   open       receives and replies
@@ -24,6 +25,7 @@
 
 #include "admin/counters.hpp"
 #include "admin/log_record.hpp"
+#include "admission/gate.hpp"
 #include "base/clock.hpp"
 #include "base/peer.hpp"
 #include "message/message.hpp"
@@ -63,6 +65,7 @@ class Connection final : public smtp::Handler {
     void on_stored();     // message_ carries storage's outcome
     void on_policy_answer(const policy::Ticket& ticket, const Decision& decision);
     std::int64_t on_timer(std::int64_t now_ns);  // returns the next deadline
+    void hurry();                                // stress has begun: deadlines come nearer
 
     // --- the server stops ---
     void drain();    // finish mail data in progress, 421 for the others
@@ -76,7 +79,17 @@ class Connection final : public smtp::Handler {
  private:
     enum class Phase : std::uint8_t { open, flushing, lingering, ending, closing };
     enum class Receive : std::uint8_t { none, multishot, single };
-    enum class Question : std::uint8_t { none, connect, hello, mail, recipient, data, end_of_data, store };
+    enum class Question : std::uint8_t {
+        none,
+        banner,
+        connect,
+        hello,
+        mail,
+        recipient,
+        data,
+        end_of_data,
+        store
+    };
 
     // --- connection_input.cpp ---
     void take_input(Bytes data);
@@ -106,6 +119,26 @@ class Connection final : public smtp::Handler {
     // What is on its way to the socket.
     Chunk*& wire() { return tls_ ? tls_->wire : output_; }
     bool shaking() const { return tls_ && tls_->shaking; }
+
+    // --- connection_admission.cpp ---
+    bool admit();
+    void leave_admission();
+    void end_for_limit();
+    const Reply* over_rate(admission::Rate rate);
+    const Reply* over_recipients();
+    void count_recipient_refused(const Reply& reply);
+    void count_error(std::string_view rule, const Reply& reply);
+    void limit_passed(admission::Limit limit);
+    void log_admission(std::string_view event, std::string_view detail, std::string_view text,
+                       const Reply& reply);
+    bool delays_banner();
+    void greet();
+    void early_talk(Bytes data);
+    void on_other_protocol(std::string_view protocol) override;
+    std::int64_t data_deadline(std::int64_t deadline_ns);
+    void count_data(std::size_t octets);
+    void begin_data_window();
+    bool outlasts_deadline();
 
     // --- connection_tls.cpp ---
     static constexpr std::size_t kTlsTextOctets = 72;
@@ -161,6 +194,8 @@ class Connection final : public smtp::Handler {
     void on_violation(std::string_view rule, const Reply& reply) override;
 
     Decision ask(Question question, const Decision& decision);
+    Decision ask_connect();
+    Decision refuse_connect();
     policy::Ticket ticket();
     policy::ClientFacts client_facts() const;
     bool write_envelope_head(const smtp::MailCommand& command);
@@ -194,7 +229,10 @@ class Connection final : public smtp::Handler {
     std::unique_ptr<TlsTransport> tls_;       // null: a plain connection
     std::unique_ptr<TlsTransport> next_tls_;  // once STARTTLS has been answered and its input looked at
     std::unique_ptr<Front> front_;            // null: nobody stands in front of the client
-    Message* message_ = nullptr;  // the open transaction's; with storage while question_ is `store`
+    Message* message_ = nullptr;       // the open transaction's; with storage while question_ is `store`
+    std::int64_t data_window_ns_ = 0;  // since when mail data is awaited, or measured; 0: it is not
+    admission::Place place_;
+    std::uint32_t data_octets_ = 0;  // received in that window, or so many as the type holds
     std::uint32_t slot_;
     std::uint32_t generation_;
     std::uint32_t held_bytes_ = 0;
@@ -214,6 +252,12 @@ class Connection final : public smtp::Handler {
     bool first_receive_ = true;
     bool extended_ = false;          // EHLO rather than HELO
     bool offered_extended_ = false;  // with offered_name_
+    bool exempt_ : 1 = true;         // admission does not look at this client
+    bool early_talker_ : 1 = false;
+    bool no_linger_ : 1 = false;                         // behind the last reply it is closed at once
+    bool stalled_ : 1 = false;                           // we had no room for its mail data, in its window
+    admission::Limit refused_ = admission::Limit::none;  // at the door; for the greeting
+    admission::Limit passed_ = admission::Limit::none;   // the session is to end with its reply
     std::uint8_t name_length_ = 0;
     PeerAddress peer_;
     char name_[kNameInline];                     // the client's name if it is short

@@ -23,12 +23,15 @@ constexpr Reply kOutOfMemory{421, {4, 3, 1}, "Out of memory, try again later"};
 // ----------------------------------------------------------------------------------------------
 
 void Connection::take_input(Bytes data) {
-    // Input that nobody waits for does not postpone the deadline of what is waited for.
+    if (question_ == Question::banner) early_talk(data);
+    // Input that nobody waits for does not postpone the deadline of what is waited for, and neither does a
+    // piece of a command line: the whole line has one deadline.
     const bool wanted = session_.waiting() == smtp::Waiting::input;
+    const std::size_t before = held_bytes_ + data.size();
     if (held_first_ != nullptr) {
         hold(data);
         feed_held_chunks();
-        if (wanted) touch();
+        if (wanted && held_bytes_ < before) touch();
         return;
     }
     while (!data.empty() && session_.waiting() == smtp::Waiting::input) {
@@ -36,8 +39,9 @@ void Connection::take_input(Bytes data) {
         data = data.subspan(consumed);
         if (consumed == 0) break;
     }
+    const bool consumed_some = data.size() < before;
     if (!session_.deaf()) hold(data);
-    if (wanted) touch();
+    if (wanted && consumed_some) touch();
 }
 
 void Connection::hold(Bytes data) {
@@ -129,9 +133,10 @@ bool Connection::wants_bulk() const {
 // ----------------------------------------------------------------------------------------------------
 
 // The stage's timeout from now on, unless a send is under way: then the client has to read before anything
-// else counts. A handshake has one deadline from its beginning.
+// else counts. A handshake has one deadline from its beginning, and so has a banner that is delayed.
 void Connection::touch() {
-    if (sending_ == 0 && !shaking()) set_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage()));
+    if (sending_ != 0 || shaking() || question_ == Question::banner) return;
+    set_deadline(data_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage(), exempt_)));
 }
 
 // The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one
@@ -172,7 +177,9 @@ std::int64_t Connection::next_deadline(std::int64_t now_ns) {
     }
     if (session_.awaits_verdict()) {
         verdict_overdue();
-    } else {
+    } else if (question_ == Question::banner) {
+        greet();
+    } else if (!outlasts_deadline()) {
         core_.counters().timeouts.add(1);
         session_.on_timeout();
     }

@@ -24,9 +24,11 @@ Connection::~Connection() {
     drop_held();
     drop_output();
     drop_wire();
+    leave_admission();
 }
 
 void Connection::begin() {
+    admit();
     session_.start();
     touch();
     settle();
@@ -51,6 +53,7 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     }
     if (result > 0) {
         core_.counters().bytes_received.add(static_cast<std::uint64_t>(result));
+        count_data(static_cast<std::size_t>(result));
         if (awaits_proxy_header()) {
             take_proxy_header(data);
         } else {
@@ -59,6 +62,7 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     } else if (result == 0) {
         end_of_input_ = true;
     } else if (result == -ENOBUFS) {
+        stalled_ = true;
         core_.counters().receive_buffers_exhausted.add(1);
     } else if (result != -ECANCELED) {
         return peer_gone();
@@ -137,6 +141,7 @@ void Connection::on_cancelled() {
 void Connection::settle() {
     if (phase_ != Phase::open) return;
     stream_full_chunks();
+    if (passed_ != admission::Limit::none) end_for_limit();
     if (next_tls_ && session_.wants_handshake()) start_tls();
     if (end_of_input_ && shaking()) handshake_failed(tls::Failure::lost, {}, {});
     if (end_of_input_ && awaits_proxy_header()) proxy_header_lost();
@@ -231,7 +236,7 @@ void Connection::drop_output() {
 void Connection::finish_flush() {
     // After QUIT or the peer's own end nothing more can arrive: closing cannot turn into a reset that eats
     // the reply.
-    if (end_of_input_ || peer_gone_ || session_.quit()) return begin_ending();
+    if (end_of_input_ || peer_gone_ || session_.quit() || no_linger_) return begin_ending();
     linger();
 }
 

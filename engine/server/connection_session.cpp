@@ -90,10 +90,14 @@ MutableBytes Connection::body_room() {
     }
     if (message.last == nullptr || message.last->room().size() < limits::body_room_octets_min) {
         stream_full_chunks();
-        if (message.parts_in_flight >= limits::parts_in_flight_max) return {};  // part_done goes on
+        if (message.parts_in_flight >= limits::parts_in_flight_max) {
+            stalled_ = true;
+            return {};  // part_done goes on
+        }
     }
     const MutableBytes room = core_.messages().body_room(message);
     if (room.empty()) {
+        stalled_ = true;
         if (core_.streams()) {
             give_up_full_chunks();
         } else if (core_.storage_is_idle()) {
@@ -184,7 +188,14 @@ Decision Connection::ask(Question question, const Decision& decision) {
 
 Decision Connection::on_connect() {
     // Of the connection's own client, as the socket or the PROXY header has it: XCLIENT gives it to no other.
-    if (questions_asked_++ == 0 && core_.takes_xclient(peer_)) session_.allow_xclient();
+    const bool first = questions_asked_ == 0;
+    if (first && core_.takes_xclient(peer_)) session_.allow_xclient();
+    if (refused_ != admission::Limit::none) return refuse_connect();
+    return first && delays_banner() ? Decision::later() : ask_connect();
+}
+
+Decision Connection::ask_connect() {
+    ++questions_asked_;
     return ask(Question::connect, core_.policy().on_connect(ticket(), client_facts()));
 }
 
@@ -206,6 +217,7 @@ Decision Connection::on_hello(const smtp::Hello& hello) {
 }
 
 Decision Connection::on_mail(const smtp::MailCommand& command) {
+    if (const Reply* refusal = over_rate(admission::Rate::messages)) return Decision::reject(*refusal);
     if (!core_.accepting()) {
         core_.counters().storage_refusals.add(1);
         return sender_refused(Decision::reject(kNoStorage), command.reverse_path.address);
@@ -270,6 +282,7 @@ bool Connection::write_envelope_head(const smtp::MailCommand& command) {
 }
 
 Decision Connection::on_rcpt(const smtp::RcptCommand& command) {
+    if (const Reply* refusal = over_recipients()) return Decision::reject(*refusal);
     MessagePool& pool = core_.messages();
     envelope_before_ = message_->envelope_bytes;
     bool ok =
@@ -313,6 +326,7 @@ Decision Connection::recipient_decided(const Decision& decision) {
                     decision.reply);
         core_.messages().truncate_envelope(*message_, envelope_before_);
         core_.counters().recipients_refused.add(1);
+        count_recipient_refused(decision.reply);
     }
     return decision;
 }
@@ -429,7 +443,7 @@ void Connection::verdict_overdue() {
 
 void Connection::on_policy_answer(const policy::Ticket& to, const Decision& answer) {
     if (phase_ != Phase::open || to.sequence != questions_asked_ || question_ == Question::none) return;
-    if (question_ == Question::store) return;
+    if (question_ == Question::store || question_ == Question::banner) return;
     // Ended in between, and only waiting for room for its last reply.
     if (session_.waiting() != smtp::Waiting::decision) return;
     const Question question = question_;
@@ -477,7 +491,7 @@ void Connection::on_abort() {
 // began.
 void Connection::end_questions() {
     if (question_ == Question::mail) drop_message();
-    if (questions_asked_ == 0) return;  // the handshake came to nothing
+    if (questions_asked_ == 0) return;  // it has not got so far
     core_.policy().on_disconnect(ticket());
 }
 
@@ -501,6 +515,7 @@ void Connection::drop_message() {
 void Connection::on_violation(std::string_view rule, const Reply& reply) {
     core_.counters().violations.add(1);
     log_refusal(core_, "violation", rule, log_client(), reply);
+    count_error(rule, reply);
 }
 
 // --- the client's name

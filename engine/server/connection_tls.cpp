@@ -55,6 +55,7 @@ std::unique_ptr<TlsTransport> make_transport(Core& core) {
 // -----------------------------------------------------------------------------------------------------
 
 void Connection::begin_tls() {
+    if (!admit()) return begin_ending();  // before the handshake nothing can be said
     tls_ = make_transport(core_);
     if (!tls_) {
         core_.counters().tls_unavailable.add(1);

@@ -42,7 +42,7 @@ void keep_for_ever(std::unique_ptr<T> object) {
 
 }  // namespace
 
-Core::Core(CoreOptions options) : options_(std::move(options)) {
+Core::Core(CoreOptions options) : options_(std::move(options)), session_(options_.session) {
     wake_fd_ = eventfd(0, EFD_CLOEXEC);
     RMX_ASSERT(wake_fd_ >= 0);
 }
@@ -103,6 +103,10 @@ Status Core::prepare() {
     traits_ = host_->traits();
     options_.policy->attach(*this);
     if (options_.tls != nullptr) plaintext_.resize(limits::tls_plaintext_room_octets);
+    if (AdmissionSetup* const shared = options_.admission) {
+        gate_ = std::make_unique<admission::Gate>(shared->settings, shared->secret, shared->shared,
+                                                  options_.index, shared->cores);
+    }
     to_send_.reserve(slots);
     to_arm_.reserve(slots);
     is_starved_.resize(slots, false);
@@ -265,8 +269,8 @@ void Core::on_accepted(const io_uring_cqe& cqe, const ring::UserData& name) {
         return;
     }
     options_.counters.connections_accepted.add(1);
-    Connection& connection = connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer,
-                                                options_.session, bare_newline_for(peer), tls_use_for(peer));
+    Connection& connection = connections_->open(*this, static_cast<std::uint32_t>(cqe.res), peer, session_,
+                                                bare_newline_for(peer), tls_use_for(peer));
     const std::size_t listener = acceptor_->listener_of(name.slot);
     const bool tls_first = listener >= options_.listeners_plain;
     if (sends_proxy_header(peer, listener)) {
@@ -318,6 +322,8 @@ void Core::tick() {
     slabs_->trim(kTrimBytesMax);
     small_buffers_->settle();
     large_buffers_->settle();
+    check_stress();
+    if (gate_) gate_->tick(now_.mono_ns);
     update_gauges();
 }
 

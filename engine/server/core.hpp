@@ -2,6 +2,7 @@
 // docs/architecture.md has the picture; the numbered rules of the loop stand above Core::run.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -22,6 +23,7 @@
 #include "ring/ring.hpp"
 #include "ring/timer_wheel.hpp"
 #include "server/acceptor.hpp"
+#include "server/admission_setup.hpp"
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
 #include "server/storage_setup.hpp"
@@ -48,6 +50,7 @@ struct CoreOptions {
     std::unique_ptr<policy::Policy> policy;
     // Called on the core's thread, with its ring and itself as the sink.
     std::function<Result<CoreStorage>(ring::Ring&, storage::StoreSink&)> make_host;
+    AdmissionSetup* admission = nullptr;  // null: nothing is limited
 };
 
 class Core final : public storage::StoreSink, public policy::Answers {
@@ -83,8 +86,21 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::string_view date() { return date_.format(now_.wall_us); }
     std::string_view hostname() const { return options_.session.hostname; }
     MessageId next_id() { return ids_.next(now_.wall_us); }
-    std::int64_t timeout_ns(smtp::Stage stage) const;
-    std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
+    admission::Gate* gate() { return gate_.get(); }  // null: nothing is limited
+    // What connections are left are kept for limits.known.
+    bool known_only() const {
+        const std::uint32_t reserve = options_.admission->reserve_per_core;
+        return reserve != 0 && connections_->open_count() + reserve > options_.connections_max;
+    }
+    bool stressed() const { return stressed_; }
+    // `calm`: as if there were no stress.
+    std::int64_t timeout_ns(smtp::Stage stage, bool calm = false) const;
+    std::int64_t send_timeout_ns() const {
+        const config::Config& config = options_.config;
+        return (stressed_ ? std::min(config.stress.command_s, config.timeouts.send_s)
+                          : config.timeouts.send_s) *
+               kNsPerSecond;
+    }
     std::int64_t handshake_timeout_ns() const {
         return options_.config.timeouts.tls_handshake_s * kNsPerSecond;
     }
@@ -152,6 +168,10 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void serve_handshakes();
     void queue_awaiting_handshake();
     void tick();
+    void check_stress();
+    void begin_stress(bool memory, std::uint64_t percent);
+    void end_stress();
+    void hurry_some();
     void send_and_arm();
     void update_gauges();
     void begin_drain();
@@ -160,6 +180,10 @@ class Core final : public storage::StoreSink, public policy::Answers {
     Connection* find(std::uint32_t slot, std::uint32_t generation);
 
     CoreOptions options_;
+    smtp::SessionOptions session_;  // as configured, or as stress has it
+    bool stressed_ = false;
+    std::uint32_t hurry_next_ = 0;           // the slot to look at next
+    std::unique_ptr<admission::Gate> gate_;  // outlives the connections
     std::unique_ptr<ring::Ring> ring_;
     std::unique_ptr<ring::BufferRing> small_buffers_;
     std::unique_ptr<ring::BufferRing> large_buffers_;

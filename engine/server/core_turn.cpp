@@ -25,14 +25,18 @@ smtp::BareNewline to_smtp(config::BareNewlineMode mode) {
 
 }  // namespace
 
-std::int64_t Core::timeout_ns(smtp::Stage stage) const {
+std::int64_t Core::timeout_ns(smtp::Stage stage, bool calm) const {
     const config::TimeoutConfig& timeouts = options_.config.timeouts;
+    const config::StressConfig& stress = options_.config.stress;
+    const bool hurried = stressed() && !calm;
     switch (stage) {
         case smtp::Stage::banner:
         case smtp::Stage::command:
-            return timeouts.command_s * kNsPerSecond;
+            return (hurried ? std::min(stress.command_s, timeouts.command_s) : timeouts.command_s) *
+                   kNsPerSecond;
         case smtp::Stage::data_block:
-            return timeouts.data_block_s * kNsPerSecond;
+            return (hurried ? std::min(stress.data_block_s, timeouts.data_block_s) : timeouts.data_block_s) *
+                   kNsPerSecond;
         case smtp::Stage::end_of_data:
             return timeouts.end_of_data_s * kNsPerSecond;
     }

@@ -105,6 +105,7 @@ struct Engine::State {
     std::unique_ptr<admin::Log> log;
     ListenSockets listeners;
     std::unique_ptr<TlsSetup> tls;  // null: no TLS
+    std::unique_ptr<AdmissionSetup> admission;
     std::unique_ptr<StorageSetup> storage;
     std::vector<std::unique_ptr<admin::CoreCounters>> counters;
     std::unique_ptr<RecipientsSetup> recipients;
@@ -207,6 +208,7 @@ Status Engine::State::start_cores() {
     if (!opened) return Error{start_error::bad_config, opened.error().message};
     recipients = std::move(*opened);
 
+    admission = std::make_unique<AdmissionSetup>(config);
     const std::vector<int> processors = allowed_processors();
     const bool pin = config.server.pin && budget.cores <= processors.size();
     std::vector<std::future<Status>> ready;
@@ -227,7 +229,8 @@ Status Engine::State::start_cores() {
                             .make_host =
                                 [this, index](ring::Ring& ring, storage::StoreSink& sink) {
                                     return storage->make_host(index, ring, sink);
-                                }};
+                                },
+                            .admission = admission.get()};
         cores.push_back(std::make_unique<Core>(std::move(options)));
         std::promise<Status> promise;
         ready.push_back(promise.get_future());

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/limits.hpp"
+#include "server/admission_setup.hpp"
 #include "server/connection.hpp"
 
 namespace ringmx::server {
@@ -21,11 +22,11 @@ constexpr std::uint64_t kFilesReserved = 256;  // descriptors for everything but
 // A connection's own object, its timer, its places in the core's lists, and a message object.
 constexpr std::size_t kConnectionBytes = sizeof(Connection) + 64 + sizeof(Message);
 
-constexpr std::size_t core_fixed_bytes() {
+std::size_t core_fixed_bytes() {
     return kRingBytes + limits::receive_buffers_small * limits::receive_buffer_small_bytes +
            limits::receive_buffers_large * limits::receive_buffer_large_bytes +
            (limits::spool_batches_in_flight + 2) * limits::spool_batch_bytes_max + limits::log_ring_bytes +
-           limits::store_queue_entries * 2 * 64;
+           limits::store_queue_entries * 2 * 64 + admission_core_bytes();
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned 
                                          (front ? limits::front_connection_bytes : 0);
     MemoryBudget budget;
     budget.cores = cores;
-    budget.fixed_bytes = kProcessBytes + cores * core_fixed_bytes() + storage_fixed_bytes;
+    budget.fixed_bytes =
+        kProcessBytes + admission_shared_bytes() + cores * core_fixed_bytes() + storage_fixed_bytes;
     const std::uint64_t least = budget.fixed_bytes + cores * kSlabBytesMin * 4 / 3;
     if (server.memory_bytes < least) {
         return Error{0, "server.memory: " + std::to_string(cores) + " cores" +

@@ -13,8 +13,8 @@ struct MemoryBudget {
     unsigned cores = 1;
     std::uint32_t connections_per_core = 0;
     std::size_t slab_bytes_per_core = 0;
-    std::size_t fixed_bytes =
-        0;  // of the whole process: program, rings, receive buffers, storage batches, queues, log
+    std::size_t fixed_bytes = 0;  // of the whole process: program, rings, receive buffers, storage batches,
+                                  // queues, log, admission's tables
 };
 
 // What storage takes beside the cores: a delivery, and the windows of fallbacks.

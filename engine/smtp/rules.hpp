@@ -23,6 +23,8 @@ inline constexpr Rule line_too_long{"line-too-long", {500, {5, 5, 2}, "Command l
 inline constexpr Rule bare_line_end{"bare-line-end", {500, {5, 5, 2}, "Commands must end in CR LF"}};
 inline constexpr Rule control_character{"control-character",
                                         {501, {5, 5, 2}, "Control characters are not allowed in commands"}};
+inline constexpr Rule illegal_pipelining{
+    "illegal-pipelining", {554, {5, 5, 0}, "Input that did not wait for the reply before it, closing"}};
 inline constexpr Rule unknown_command{"unknown-command", {500, {5, 5, 2}, "Command not recognized"}};
 inline constexpr Rule argument_given{"argument-given", {501, {5, 5, 4}, "This command takes no argument"}};
 inline constexpr Rule argument_missing{"argument-missing",
@@ -105,9 +107,10 @@ inline constexpr Rule too_many_messages{"too-many-messages",
                                         {421, {4, 7, 0}, "Too many messages in one session, closing"}};
 inline constexpr Rule timed_out{"timed-out", {421, {4, 4, 2}, "Timeout, closing"}};
 
-inline constexpr std::array<const Rule*, 51> all{&line_too_long,
+inline constexpr std::array<const Rule*, 52> all{&line_too_long,
                                                  &bare_line_end,
                                                  &control_character,
+                                                 &illegal_pipelining,
                                                  &unknown_command,
                                                  &argument_given,
                                                  &argument_missing,

@@ -40,6 +40,11 @@ void Session::treat(BareNewline bare_newline, TlsUse tls) {
     if (tls_ != TlsUse::active) tls_ = tls;
 }
 
+void Session::watch(Pipelining pipelining, bool drop_other_protocols) {
+    pipelining_ = pipelining;
+    drop_other_protocols_ = drop_other_protocols;
+}
+
 void Session::start() {
     RMX_ASSERT(state_ == State::idle);
     ask(Question::connect, handler_.on_connect());
@@ -120,6 +125,7 @@ void Session::on_tls() {
     echoes_left_ = 0;
     if (greeted_ != Greeted::refused) greeted_ = Greeted::no;
     if (state_ == State::handshake) state_ = State::command;
+    first_line_ = true;
     tls_ = TlsUse::active;
 }
 

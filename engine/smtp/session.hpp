@@ -32,7 +32,8 @@ namespace ringmx::smtp {
 // What becomes of bare CR and bare LF in mail data (NUL is refused in `reject` and kept otherwise).
 enum class BareNewline : std::uint8_t { normalize, reject, accept };
 
-// The configuration of sessions, shared by all of a server and constant while they run.
+// The configuration of sessions, shared by all of a core. While they run its thread may change limits of the
+// session (errors, refused recipients): what comes next is held to the new ones.
 struct SessionOptions {
     std::string_view hostname;                     // in the banner, EHLO and 221
     std::uint64_t message_octets_max = 50u << 20;  // SIZE; announced. 0: no limit
@@ -55,6 +56,9 @@ struct SessionOptions {
 //   required  the same, and without it there is only EHLO, NOOP, STARTTLS and QUIT
 //   active    this session runs under TLS
 enum class TlsUse : std::uint8_t { none, offered, required, active };
+
+// What becomes of input that came before a reply which it had to wait for (RFC 2920 §3.1).
+enum class Pipelining : std::uint8_t { any, report, refuse };
 
 // What the session asks of its host. Every view passed is valid during the call only.
 class Handler {
@@ -99,7 +103,10 @@ class Handler {
 
     // A protocol error or limit was answered; for counters and the log. `rule` is static, e.g.
     // "line-too-long".
+    // Reply code 0: it is only reported.
     virtual void on_violation(std::string_view rule, const Reply& reply) = 0;
+    // The client speaks something else, "http" say: the session is closed without a word.
+    virtual void on_other_protocol(std::string_view) {}
 
  protected:
     ~Handler() = default;
@@ -122,6 +129,8 @@ class Session {
     void treat(BareNewline bare_newline, TlsUse tls);
     // XCLIENT is announced, and taken from this client, from now on to the end of the session.
     void allow_xclient() { xclient_allowed_ = true; }
+    // What this client may do; before start(). Without this all of it.
+    void watch(Pipelining pipelining, bool drop_other_protocols);
     void start();                                // asks on_connect, writes the banner
     std::size_t feed(Bytes input);               // returns octets consumed
     void on_decision(const Decision& decision);  // the outstanding decision; kind is not `later`
@@ -219,7 +228,9 @@ class Session {
     // session_commands.cpp: command lines
     std::size_t take_command_line(Bytes input);
     std::size_t take_rest_of_line(Bytes input);
-    void handle_line(std::string_view line, bool bare_lf);
+    bool drops_other_protocol(Bytes start);
+    void handle_line(std::string_view line, bool bare_lf, bool more);
+    bool may_be_followed(Verb verb) const;
     void handle_command(const CommandLine& command);
     bool is_allowed_when_refused(Verb verb) const;
     void handle_hello(std::string_view argument, bool extended);
@@ -285,6 +296,9 @@ class Session {
     bool quit_ = false;
     bool banner_due_ = true;  // the greeting was not decided yet
     bool xclient_allowed_ = false;
+    bool first_line_ = true;  // no command line has come yet, in clear or under TLS
+    bool drop_other_protocols_ = false;
+    Pipelining pipelining_ = Pipelining::any;
 };
 
 }  // namespace ringmx::smtp

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "smtp/other_protocol.hpp"
 #include "smtp/session.hpp"
 
 namespace ringmx::smtp {
@@ -32,6 +33,7 @@ bool Session::is_allowed_when_refused(Verb verb) const {
 std::size_t Session::take_command_line(Bytes input) {
     const Bytes window = input.first(std::min<std::size_t>(input.size(), options_.command_line_octets_max));
     const std::size_t lf = scan::kernels().find_lf(window);
+    if (first_line_ && drops_other_protocol(window)) return input.size();
     if (lf == window.size()) {
         if (window.size() < options_.command_line_octets_max) return 0;
         // Where the chunk of an unreadable BDAT ends is unknown.
@@ -45,7 +47,8 @@ std::size_t Session::take_command_line(Bytes input) {
     std::string_view line = as_text(window.first(lf));
     const bool bare_lf = line.empty() || line.back() != '\r';
     if (!bare_lf) line.remove_suffix(1);
-    handle_line(line, bare_lf);
+    first_line_ = false;
+    handle_line(line, bare_lf, lf + 1 < input.size());
     return lf + 1;
 }
 
@@ -57,11 +60,52 @@ std::size_t Session::take_rest_of_line(Bytes input) {
     return lf + 1;
 }
 
-void Session::handle_line(std::string_view line, bool bare_lf) {
+bool Session::drops_other_protocol(Bytes start) {
+    if (!drop_other_protocols_) return false;
+    const std::string_view protocol = other_protocol(start);
+    if (protocol.empty()) return false;
+    handler_.on_other_protocol(protocol);
+    close();
+    return true;
+}
+
+// Whether a client may send on before it has the reply to this command (RFC 2920 §3.1): never before it knows
+// that it may, and not behind those whose reply decides what comes next. STARTTLS has a rule of its own.
+bool Session::may_be_followed(Verb verb) const {
+    if (greeted_ != Greeted::ehlo) return false;
+    switch (verb) {
+        case Verb::ehlo:
+        case Verb::helo:
+        case Verb::data:
+        case Verb::vrfy:
+        case Verb::expn:
+        case Verb::noop:
+        case Verb::quit:
+            return false;
+        case Verb::starttls:
+        case Verb::mail:
+        case Verb::rcpt:
+        case Verb::bdat:
+        case Verb::rset:
+        case Verb::help:
+        case Verb::unknown:
+            break;
+    }
+    return true;
+}
+
+// `more`: input is here behind it. The reply to this line is not yet sent, so whoever sent that did not wait
+// for it.
+void Session::handle_line(std::string_view line, bool bare_lf, bool more) {
     if (options_.commands_max != 0 && ++commands_ > options_.commands_max) {
         return violate_and_close(rules::too_many_commands);
     }
     const CommandLine command = parse_command_line(line);
+    if (more && pipelining_ != Pipelining::any && !may_be_followed(command.verb)) {
+        if (pipelining_ == Pipelining::refuse) return violate_and_close(rules::illegal_pipelining);
+        handler_.on_violation(rules::illegal_pipelining.name, {});
+        pipelining_ = Pipelining::any;  // once is enough for the log
+    }
     const Rule* rule = bare_lf && bare_newline_ == BareNewline::reject ? &rules::bare_line_end
                        : has_control_character(line)                   ? &rules::control_character
                                                                        : nullptr;

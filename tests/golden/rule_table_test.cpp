@@ -78,18 +78,20 @@ std::filesystem::path dialogue(const std::string& name) {
 }
 
 // "Suite.Name" of the unit tests of the protocol and the server, and of this program.
-bool unit_test_exists(const std::string& name) {
+// The text of its file; empty: there is none.
+std::string unit_test_file(const std::string& name) {
     const std::size_t dot = name.find('.');
-    if (dot == std::string::npos) return false;
+    if (dot == std::string::npos) return {};
     const std::string wanted = "(" + name.substr(0, dot) + ", " + name.substr(dot + 1) + ")";
     for (const char* folder :
          {SOURCE_ROOT "/tests/unit/smtp", SOURCE_ROOT "/tests/unit/server", SOURCE_ROOT "/tests/golden"}) {
         for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-            if (entry.path().extension() == ".cpp" && slurp(entry.path()).find(wanted) != std::string::npos)
-                return true;
+            if (entry.path().extension() != ".cpp") continue;
+            std::string text = slurp(entry.path());
+            if (text.find(wanted) != std::string::npos) return text;
         }
     }
-    return false;
+    return {};
 }
 
 std::string reply_start(const Reply& reply) {
@@ -111,7 +113,7 @@ TEST(RuleTable, NamesTestsThatExist) {
         EXPECT_FALSE(row.section.empty()) << row.rule;
         EXPECT_FALSE(row.tests.empty()) << row.rule;
         for (const std::string& test : row.tests) {
-            EXPECT_TRUE(std::filesystem::exists(dialogue(test)) || unit_test_exists(test))
+            EXPECT_TRUE(std::filesystem::exists(dialogue(test)) || !unit_test_file(test).empty())
                 << row.rule << ": " << test;
         }
     }
@@ -134,11 +136,15 @@ TEST(RuleTable, EveryRuleIsShownByItsDialogue) {
     for (const Row& row : rule_rows()) {
         bool shown = false;
         for (const std::string& test : row.tests) {
-            if (!std::filesystem::exists(dialogue(test))) continue;
+            if (!std::filesystem::exists(dialogue(test))) {
+                // What depends on how the input is cut has unit tests instead, which name the rule.
+                shown = shown || unit_test_file(test).find("\"" + row.rule + "\"") != std::string::npos;
+                continue;
+            }
             const Script script = read_script(dialogue(test));
             shown = shown || std::count(script.violations.begin(), script.violations.end(), row.rule) > 0;
         }
-        EXPECT_TRUE(shown) << row.rule << ": no dialogue named for it has a line V: " << row.rule;
+        EXPECT_TRUE(shown) << row.rule << ": no test named for it shows it";
     }
 }
 

@@ -26,6 +26,7 @@
 #include "policy/policy.hpp"
 #include "ring/ring.hpp"
 #include "ring/timer_wheel.hpp"
+#include "server/admission_setup.hpp"
 #include "server/connection.hpp"
 #include "server/connection_table.hpp"
 #include "server/storage_setup.hpp"
@@ -56,6 +57,7 @@ struct CoreOptions {
     admin::CoreLog& log;
     std::unique_ptr<policy::Policy> policy;
     std::function<Result<CoreStorage>(ring::Ring&, storage::StoreSink&)> make_host;
+    AdmissionSetup* admission = nullptr;  // not looked at: the twin limits nothing
 };
 
 class Core final : public storage::StoreSink, public policy::Answers {
@@ -79,13 +81,17 @@ class Core final : public storage::StoreSink, public policy::Answers {
     policy::Policy& policy() { return *options_.policy; }
     admin::CoreCounters& counters() { return options_.counters; }
     admin::CoreLog& log() { return options_.log; }
+    const config::Config& config() const { return options_.config; }
     const storage::BackendTraits& traits() const { return traits_; }
     unsigned index() const { return options_.index; }
     const Now& now() const { return now_; }
     std::string_view date() { return date_.format(now_.wall_us); }
     std::string_view hostname() const { return options_.session.hostname; }
     MessageId next_id() { return ids_.next(now_.wall_us); }
-    std::int64_t timeout_ns(smtp::Stage stage) const;
+    admission::Gate* gate() { return gate_.get(); }
+    bool known_only() const { return false; }
+    bool stressed() const { return false; }
+    std::int64_t timeout_ns(smtp::Stage stage, bool calm = false) const;
     std::int64_t send_timeout_ns() const { return options_.config.timeouts.send_s * kNsPerSecond; }
     smtp::BareNewline bare_newline_for(const PeerAddress& peer) const;
     smtp::TlsUse tls_use_for(const PeerAddress& peer) const;
@@ -165,6 +171,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     Connection* find(std::uint32_t slot, std::uint32_t generation);
 
     CoreOptions options_;
+    std::unique_ptr<admission::Gate> gate_;  // null: nothing is limited
     std::unique_ptr<ring::Ring> ring_;
     std::unique_ptr<ring::TimerWheel> timers_;
     std::unique_ptr<SlabPool> slabs_;
