@@ -81,6 +81,7 @@ bool Session::may_be_followed(Verb verb) const {
         case Verb::expn:
         case Verb::noop:
         case Verb::quit:
+        case Verb::xclient:
             return false;
         case Verb::starttls:
         case Verb::mail:
