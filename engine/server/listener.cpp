@@ -104,10 +104,6 @@ Result<std::string> prepare_passed(int fd) {
         return Error{start_error::bad_config,
                      name + ", which was passed to the server, is no listening TCP socket"};
     }
-    // With O_NONBLOCK an accept over io_uring would fail at once where it is to wait.
-    const int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0)
-        return system_error(errno, "fcntl of " + name);
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (listen(fd, kBacklog) != 0) return system_error(errno, "listen on " + name);
