@@ -116,8 +116,8 @@ Table::Span Table::bucket(const Buckets& buckets, std::uint64_t hash) {
 }
 
 // Entries: octets of the name, the name, its number times two and one more for every local part.
-bool Table::find_domain(std::string_view domain, std::uint64_t hash, Domain& found) const {
-    auto [at, end] = bucket(domains_, hash);
+bool Table::find_domain(Span within, std::string_view domain, Domain& found) {
+    auto [at, end] = within;
     std::uint32_t octets = 0;
     std::uint32_t value = 0;
     while (at != end) {
@@ -133,8 +133,8 @@ bool Table::find_domain(std::string_view domain, std::uint64_t hash, Domain& fou
 }
 
 // Entries: the domain's number, octets of the local part, the local part.
-bool Table::has(std::uint32_t domain, std::uint64_t hash_of_domain, std::string_view local_part) const {
-    auto [at, end] = bucket(addresses_, hash_address(hash_of_domain, local_part));
+bool Table::has(Span within, std::uint32_t domain, std::string_view local_part) {
+    auto [at, end] = within;
     std::uint32_t number = 0;
     std::uint32_t octets = 0;
     while (at != end) {
@@ -152,11 +152,19 @@ bool Table::has(std::uint32_t domain, std::uint64_t hash_of_domain, std::string_
 }
 
 bool Table::contains(const policy::RecipientKey& key) const {
+    // Neither bucket's place depends on what is in the other: both are on their way from memory at the same
+    // time.
     const std::uint64_t hash = hash_domain(key.domain);
+    const Span of_domain = bucket(domains_, hash);
+    const Span of_address = bucket(addresses_, hash_address(hash, key.local_part));
+    __builtin_prefetch(of_domain.at);
+    __builtin_prefetch(of_address.at);
     Domain domain{};
-    if (!find_domain(key.domain, hash, domain)) return false;
-    return domain.catch_all || (!key.local_part.empty() && has(domain.number, hash, key.local_part)) ||
-           (!key.base.empty() && has(domain.number, hash, key.base));
+    if (!find_domain(of_domain, key.domain, domain)) return false;
+    if (domain.catch_all) return true;
+    if (!key.local_part.empty() && has(of_address, domain.number, key.local_part)) return true;
+    return !key.base.empty() &&
+           has(bucket(addresses_, hash_address(hash, key.base)), domain.number, key.base);
 }
 
 }  // namespace ringmx::recipients

@@ -45,8 +45,8 @@ class Table final : public RecipientList {
     Status check_section(Bytes bytes, table::SectionName name) const;
     Status check_index(const Buckets& buckets, std::uint64_t octets) const;
     static Span bucket(const Buckets& buckets, std::uint64_t hash);
-    bool find_domain(std::string_view domain, std::uint64_t hash, Domain& found) const;
-    bool has(std::uint32_t domain, std::uint64_t hash_of_domain, std::string_view local_part) const;
+    static bool find_domain(Span within, std::string_view domain, Domain& found);
+    static bool has(Span within, std::uint32_t domain, std::string_view local_part);
 
     PrivateCopy copy_;
     table::Header header_;
