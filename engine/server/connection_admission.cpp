@@ -202,6 +202,7 @@ void Connection::log_admission(std::string_view event, std::string_view detail, 
     record.detail = detail;
     record.text = text;
     record.peer = peer_;
+    record.via = log_client().via;
     record.reply = reply;
     core_.log().write(record);
 }
