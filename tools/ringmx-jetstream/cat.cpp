@@ -205,7 +205,8 @@ class Reader {
         const auto found = progress();
         if (!found || found->unacknowledged >= unacknowledged_max) return;
         if (found->pending == 0 && found->last <= found->delivered) return;
-        std::fprintf(stderr, "ringmx-jetstream: nothing comes, though there is more; asking for another leader\n");
+        std::fprintf(stderr,
+                     "ringmx-jetstream: nothing comes, though there is more; asking for another leader\n");
         const std::string subject =
             "$JS.API.CONSUMER.LEADER.STEPDOWN." + options_.stream + "." + options_.durable;
         natsMsg* answer = nullptr;  // whatever it says: if nothing changes, it is asked again
