@@ -12,6 +12,7 @@ namespace ringmx::recipients {
 namespace {
 
 constexpr std::size_t kPieceOctets = 64u << 10;
+constexpr std::size_t kRecordOctets = 2048;  // more than an address has
 
 int nameless_file(const std::string& folder) {
     const int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -28,6 +29,11 @@ Result<Spill> Spill::create(const std::string& folder, unsigned parts) {
     const int fd = nameless_file(folder);
     if (fd < 0) return system_error(errno, "a temporary file in " + folder);
     return Spill(fd, parts);
+}
+
+Spill::Spill(int fd, unsigned parts) : fd_(fd), parts_(parts) {
+    for (Part& part : parts_)
+        part.waiting.reserve(kPieceOctets + kRecordOctets);
 }
 
 Spill::Spill(Spill&& other) noexcept

@@ -33,7 +33,7 @@ class Spill {
         std::vector<Piece> pieces;  // in the file
     };
 
-    Spill(int fd, unsigned parts) : fd_(fd), parts_(parts) {}
+    Spill(int fd, unsigned parts);
 
     int fd_;
     std::vector<Part> parts_;

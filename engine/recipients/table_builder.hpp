@@ -1,5 +1,5 @@
 // Builds a table of recipients (table_format.hpp) from addresses in any order, with duplicates. Memory: about
-// 20 MiB, 100 octets for each domain, half an octet for each address, and a 256th of the addresses; the rest
+// 25 MiB, 100 octets for each domain, half an octet for each address, and a 256th of the addresses; the rest
 // waits in a temporary file beside the table.
 #pragma once
 

@@ -21,6 +21,8 @@ using std::chrono::steady_clock;
 // A text file that was changed so shortly ago may be half written. Who replaces it by renaming need not wait.
 constexpr std::int64_t kSettledNs = kNsPerSecond;
 constexpr std::chrono::milliseconds kSoon{500};
+constexpr std::chrono::milliseconds kAwaitCores{1000};
+constexpr std::chrono::milliseconds kPause{5};
 
 Result<recipients::RecipientListPtr> load_list(const config::RecipientsSource& source,
                                                const policy::AcceptedDomains& domains) {
@@ -138,6 +140,13 @@ void RecipientsSetup::let_go() {
     std::erase_if(retired_, [](const recipients::RecipientListPtr& list) { return list.use_count() == 1; });
 }
 
+// So that reloads in a row do not pile up lists: a core lets go of one within a tick of its loop.
+void RecipientsSetup::await_cores() {
+    const auto end = steady_clock::now() + kAwaitCores;
+    for (let_go(); !retired_.empty() && steady_clock::now() < end; let_go())
+        std::this_thread::sleep_for(kPause);
+}
+
 // --- the thread
 // --------------------------------------------------------------------------------------------------------
 
@@ -205,6 +214,7 @@ void RecipientsSetup::look(bool in_any_case) {
             return;
         }
     }
+    await_cores();
     if (const Status loaded = load(); !loaded) return refuse(loaded.error().message, in_any_case);
     refusal_.clear();
     counters_.recipients_reloads.add(1);

@@ -59,6 +59,7 @@ class RecipientsSetup {
     void told(const char* what);
     void refuse(const std::string& why, bool tell_again);
     void let_go();
+    void await_cores();
 
     const config::AcceptConfig& config_;
     const config::RecipientsSource source_;
