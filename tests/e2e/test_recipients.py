@@ -39,7 +39,14 @@ class RecipientsTest(TestCase):
                        capture_output=True, timeout=60)
 
     def counters(self, server):
-        return json.loads(server.ctl("status", "--json", "--socket", str(self.folder / "admin")))["total"]
+        """The server serves for a moment before it answers at its socket."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            asked = server.ctl("status", "--json", "--socket", str(self.folder / "admin"), check=False)
+            if asked.returncode == 0:
+                return json.loads(asked.stdout)["total"]
+            self.assertLess(time.monotonic(), deadline, asked.stderr)
+            time.sleep(0.02)
 
     def wait_for(self, server, **least):
         deadline = time.monotonic() + PATIENCE_S
