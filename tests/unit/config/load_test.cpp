@@ -355,6 +355,23 @@ TEST(Load, AMaildirsTemplateHasKnownPlaceholders) {
     EXPECT_EQ(with("spool", "/var/mail/{user}"), "(no error)");
 }
 
+TEST(Load, LimitsHoldTogether) {
+    const auto with = [](const std::string& limits) {
+        return error_of(std::string(kServer) + "[limits]\n" + limits);
+    };
+    EXPECT_EQ(with("reserve = 10\nknown = [\"192.0.2.0/24\"]\nnetwork_prefix_ipv6 = 48\n"), "(no error)");
+    EXPECT_EQ(with("exempt = []\nclient_connections = \"unlimited\"\n"), "(no error)");
+    EXPECT_EQ(with("reserve = 10\n"),
+              "x.toml:5: limits.reserve: is for the networks of limits.known: give some");
+    EXPECT_EQ(with("client_prefix_ipv4 = 16\n"),
+              "x.toml: limits.network_prefix_ipv4: is longer than limits.client_prefix_ipv4");
+    EXPECT_EQ(with("network_prefix_ipv6 = 72\n"),
+              "x.toml:5: limits.network_prefix_ipv6: is longer than limits.client_prefix_ipv6");
+    EXPECT_EQ(error_of(std::string(kServer) +
+                       "connections_max = 10\n[limits]\nreserve = 10\nknown = [\"192.0.2.1\"]\n"),
+              "x.toml:6: limits.reserve: is all of server.connections_max, or more");
+}
+
 TEST(Load, SegmentsAreWholeLargeChunks) {
     EXPECT_EQ(error_of(std::string(kServer) + "[storage.spool]\nsegment_size = 1048577\n"),
               "x.toml:5: storage.spool.segment_size: \"1048577B\" is not a whole number of 64KiB");
