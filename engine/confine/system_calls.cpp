@@ -102,20 +102,28 @@ class Rules {
     std::string_view name_;
 };
 
+scmp_arg_cmp equals(unsigned argument, scmp_datum_t value) {
+    return {argument, SCMP_CMP_EQ, value, 0};
+}
+
+scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
+    return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
 void add_conditional(Rules& rules, bool network) {
     for (const std::string_view name : {"mmap", "mprotect"})
-        rules.one(SCMP_ACT_ALLOW, name, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        rules.one(SCMP_ACT_ALLOW, name, masked(2, PROT_EXEC, 0));
     // Threads, not processes. clone3 keeps its flags in memory, where no filter sees them: without it
     // libraries use clone.
-    rules.one(SCMP_ACT_ALLOW, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    rules.one(SCMP_ACT_ALLOW, "clone", masked(0, CLONE_THREAD, CLONE_THREAD));
     // Signals to threads of its own: abort().
-    rules.one(SCMP_ACT_ALLOW, "tgkill", SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid())));
+    rules.one(SCMP_ACT_ALLOW, "tgkill", equals(0, static_cast<scmp_datum_t>(getpid())));
     // Names of threads and of memory.
     for (const int option : {PR_SET_NAME, PR_GET_NAME, kPrSetVma})
-        rules.one(SCMP_ACT_ALLOW, "prctl", SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(option)));
+        rules.one(SCMP_ACT_ALLOW, "prctl", equals(0, static_cast<scmp_datum_t>(option)));
     if (!network) return;
     for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK})
-        rules.one(SCMP_ACT_ALLOW, "socket", SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)));
+        rules.one(SCMP_ACT_ALLOW, "socket", equals(0, static_cast<scmp_datum_t>(family)));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 import subprocess
 
 import mailgen
-from harness import TestCase, new_folder, program, scaled, without_trace
+from harness import TestCase, new_folder, plugin_path, program, scaled, without_trace
 from raw_client import RawClient
 from steered import SteeredServer
 
