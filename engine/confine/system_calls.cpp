@@ -25,7 +25,7 @@ constexpr std::string_view kServing[] = {
     // files: the Maildir, the spool's folders, the log, certificates and recipients that are read anew
     "access", "close", "close_range", "dup", "dup2", "dup3", "faccessat", "faccessat2", "fallocate", "fchmod",
     "fchmodat", "fcntl", "fdatasync", "flock", "fstat", "fstatfs", "fsync", "ftruncate", "getcwd",
-    "getdents64", "link", "linkat", "lseek", "lstat", "mkdir", "mkdirat", "newfstatat", "open", "openat",
+    "getdents64", "link", "linkat", "lseek", "lstat", "mkdir", "mkdirat", "newfstatat", "open", "openat", "openat2",
     "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "readlink", "readlinkat",
     "readv", "rename", "renameat", "renameat2", "rmdir", "stat", "statfs", "statx", "sync_file_range", "umask",
     "unlink", "unlinkat", "utimensat", "write", "writev",

@@ -16,7 +16,7 @@ class Confinement {
 
     // Every address is bound; there is no other thread of the engine's yet, and it has opened no file.
     virtual Status bound() = 0;
-    // Every ring is made and every core serves. Returns what holds now, for the log.
+    // Every ring and thread is made, and no client accepted yet. Returns what holds now, for the log.
     virtual Result<std::vector<std::pair<std::string, std::string>>> serving() = 0;
     // A descriptor to read a certificate or its key from; the caller's to close. Any thread, one at a time.
     virtual Result<int> open_certificate(const std::string& path) = 0;

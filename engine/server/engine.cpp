@@ -115,12 +115,16 @@ struct Engine::State {
     std::int64_t started_wall_us = 0;
     int cut_off = 0;
     bool joined = false;
+    // A prepared core waits for it: no client is accepted before the process is confined.
+    std::promise<bool> may_serve;
+    bool decided = false;
 
     Status open_shared(std::string& kernel);
     CertificateOpener certificate_opener() const;
     Status open_listeners(unsigned core_count);
     Status adopt_listeners(unsigned core_count);
     Status start_cores();
+    void let_cores_go(bool serve);
     Status confine();
     std::unique_ptr<policy::Policy> make_policy(unsigned core);
     std::vector<const admin::CoreCounters*> counter_views() const;
@@ -212,6 +216,7 @@ Status Engine::State::start_cores() {
     const std::vector<int> processors = allowed_processors();
     const bool pin = config.server.pin && budget.cores <= processors.size();
     std::vector<std::future<Status>> ready;
+    const std::shared_future<bool> serves = may_serve.get_future().share();
     for (unsigned index = 0; index < budget.cores; ++index) {
         CoreOptions options{.index = index,
                             .pin_to = pin ? processors[index] : -1,
@@ -234,11 +239,11 @@ Status Engine::State::start_cores() {
         cores.push_back(std::make_unique<Core>(std::move(options)));
         std::promise<Status> promise;
         ready.push_back(promise.get_future());
-        threads.emplace_back([core = cores.back().get(), told = std::move(promise)]() mutable {
+        threads.emplace_back([core = cores.back().get(), told = std::move(promise), serves]() mutable {
             Status prepared = core->prepare();
             const bool ok = prepared.ok();
             told.set_value(std::move(prepared));
-            if (ok) core->run();
+            if (ok && serves.get()) core->run();
             core->release();
         });
     }
@@ -307,9 +312,14 @@ std::string Engine::State::status_json() const {
     return json + "]}";
 }
 
+void Engine::State::let_cores_go(bool serve) {
+    if (!std::exchange(decided, true)) may_serve.set_value(serve);
+}
+
 void Engine::State::join() {
     if (joined) return;
     joined = true;
+    let_cores_go(false);
     for (std::thread& thread : threads)
         thread.join();
     for (const auto& core : cores)
@@ -336,8 +346,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
     std::string kernel;
     if (Status status = state->open_shared(kernel); !status) return status.error();
     if (Status status = state->start_cores(); !status) {
-        for (const auto& core : state->cores)
-            core->request_stop();
+        state->let_cores_go(false);
         for (std::thread& thread : state->threads)
             thread.join();
         state->storage->stop();
@@ -355,6 +364,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
     if (started.tls) started.tls->start(*started.counters.front());
     started.recipients->start();
     if (Status confined = started.confine(); !confined) return confined.error();
+    started.let_cores_go(true);
     started.log_start(kernel);
     return engine;
 }
