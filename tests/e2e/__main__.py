@@ -71,23 +71,39 @@ def names_of(case):
     return {module, f"{module}.{type(case).__name__}"}
 
 
-def part_of(suite, number, count):
-    """The `number`th of `count` parts, about equally long, that have all tests together. A class is in one of them."""
-    chosen = unittest.TestSuite()
-    classes = []
+# Modules whose classes take longest: they begin first, so that none is left to run alone.
+LONGEST = ("jetstream_server", "memory", "backend_jetstream", "many_connections", "full_disk", "load", "admission")
+
+
+def by_class(suite):
+    """The tests of each class together, the longest first."""
+    groups = {}
     for case in cases(suite):
-        if type(case) not in classes:
-            classes.append(type(case))
-        if classes.index(type(case)) % count == number - 1:
-            chosen.addTest(case)
-    return chosen
+        groups.setdefault(type(case), []).append(case)
+
+    def rank(group):
+        module = type(group[0]).__module__.removeprefix("test_")
+        return LONGEST.index(module) if module in LONGEST else len(LONGEST)
+
+    return sorted(groups.values(), key=rank)
 
 
-def part(text):
-    number, count = map(int, text.split("/"))
-    if not 1 <= number <= count:
-        raise argparse.ArgumentTypeError("as in 1/2")
-    return number, count
+class SharedSuite(unittest.TestSuite):
+    """Of these classes those that no other run with the same folder has begun."""
+
+    _cleanup = False  # positions are not those of a list
+
+    def __init__(self, groups, folder):
+        super().__init__()
+        self.groups, self.folder = groups, folder
+
+    def __iter__(self):
+        for group in self.groups:
+            try:
+                (self.folder / f"{type(group[0]).__module__}.{type(group[0]).__name__}").mkdir()
+            except FileExistsError:
+                continue
+            yield from group
 
 
 def main():
@@ -96,7 +112,8 @@ def main():
     parser.add_argument("--short", action="store_true", help="fewer messages and connections")
     parser.add_argument("--sanitized", action="store_true", help="the programs carry a sanitizer")
     parser.add_argument("--report", type=pathlib.Path, help="write the outcomes to this file, as JSON")
-    parser.add_argument("--part", type=part, default=(1, 1), metavar="N/OF", help="only one of so many parts of the tests")
+    parser.add_argument("--share", type=pathlib.Path, metavar="FOLDER",
+                        help="share the tests with the other runs that have the same folder, class by class")
     parser.add_argument("--without", metavar="MODULE[.CLASS]", action="append", default=[],
                         help="none of the tests in test_MODULE.py, or of one class in it")
     parser.add_argument("-k", metavar="TEXT", action="append", help="only tests whose name contains TEXT")
@@ -109,11 +126,11 @@ def main():
     suite = loader.discover(str(TESTS / options.suite), pattern="test_*.py", top_level_dir=str(TESTS / options.suite))
     suite = unittest.TestSuite(case for case in cases(suite) if not names_of(case) & set(options.without))
     runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result)
-    result = runner.run(part_of(suite, *options.part))
+    result = runner.run(SharedSuite(by_class(suite), options.share) if options.share else suite)
     shutil.rmtree(harness.SCRATCH, ignore_errors=True)
     if options.report:
         options.report.write_text(json.dumps({"tests": result.records}, indent=1))
-    return 0 if result.wasSuccessful() and result.records else 1
+    return 0 if result.wasSuccessful() and (result.records or options.share) else 1
 
 
 if __name__ == "__main__":

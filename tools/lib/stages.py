@@ -71,12 +71,15 @@ def end_to_end(stage, preset, folder, options=(), prefix=(), timeout_s=E2E_S_MAX
 
 
 def end_to_end_in_parts(stage, preset, options=(), prefix=()):
-    """Those of tests/e2e, which mostly wait: as many parts at once as there are CPUs."""
+    """Those of tests/e2e, which mostly wait: as many runs at once as there are CPUs share them."""
     count = max(2, os.cpu_count())
+    shared = LOGS / f"{stage}-e2e-begun"
+    shutil.rmtree(shared, ignore_errors=True)
+    shared.mkdir(parents=True)
     tally = Tally()
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
         for result in pool.map(lambda number: part_of_end_to_end(
-                stage, preset, "e2e", f"-{number}", ["--part", f"{number}/{count}", *options], prefix, E2E_S_MAX),
+                stage, preset, "e2e", f"-{number}", ["--share", shared, *options], prefix, E2E_S_MAX),
                 range(1, count + 1)):
             tally.add(result)
     return tally
