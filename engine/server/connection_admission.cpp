@@ -116,7 +116,9 @@ bool Connection::admit() {
     exempt_ = arrival.exempt;
     if (arrival.uncounted) core_.counters().admission_table_full.add(1);
     const config::EdgeConfig& edge = core_.config().edge;
-    if (!exempt_) session_.watch(to_smtp(edge.pipelining), edge.other_protocols);
+    session_.watch(exempt_ ? smtp::Pipelining::any : to_smtp(edge.pipelining),
+                   !exempt_ && edge.other_protocols);
+    if (exempt_) session_.go_by(core_.calm_session());
     refused_ = arrival.refused;
     if (refused_ == Limit::none) return true;
     no_linger_ = true;  // it is to be gone at once, and has not been asked to say anything
@@ -125,6 +127,7 @@ bool Connection::admit() {
 }
 
 Decision Connection::refuse_connect() {
+    questions_asked_ = 0;  // policy is asked nothing of this client, and need not hear of its end
     return Decision::disconnect(reply_of(refused_));
 }
 
@@ -214,6 +217,10 @@ void Connection::log_admission(std::string_view event, std::string_view detail, 
 bool Connection::delays_banner() {
     const std::uint32_t delay_s = core_.config().edge.banner_delay_s;
     if (delay_s == 0 || exempt_ || core_.gate() == nullptr) return false;
+    // A proxy that looks whether we live does not wait long.
+    const auto& proxies = core_.config().proxy.networks;
+    if (std::any_of(proxies.begin(), proxies.end(), [&](const Network& one) { return one.contains(peer_); }))
+        return false;
     question_ = Question::banner;
     set_deadline(core_.now().mono_ns + delay_s * kNsPerSecond);
     return true;
@@ -308,6 +315,7 @@ bool Connection::outlasts_deadline() {
 // Stress has begun: what was given before is cut to what is given now.
 void Connection::hurry() {
     if (phase_ != Phase::open || exempt_ || shaking() || question_ == Question::banner) return;
+    if (session_.waiting() == smtp::Waiting::decision) return;
     const std::int64_t most_ns = sending_ != 0 ? core_.send_timeout_ns() : core_.timeout_ns(session_.stage());
     set_deadline(std::min(deadline_ns_, core_.now().mono_ns + most_ns));
 }

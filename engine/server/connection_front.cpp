@@ -168,7 +168,7 @@ Decision Connection::on_xclient(const smtp::XclientCommand& command) {
     long_name_.reset();
     extended_ = false;
     treat_by_address();
-    admit();  // as the one whom XCLIENT names; on_connect tells it if it may not stay
+    if (command.address) admit();  // on_connect tells it if it may not stay
     return Decision::accept();
 }
 

@@ -136,7 +136,9 @@ bool Connection::wants_bulk() const {
 // else counts. A handshake has one deadline from its beginning, and so has a banner that is delayed.
 void Connection::touch() {
     if (sending_ != 0 || shaking() || question_ == Question::banner) return;
-    set_deadline(data_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage(), exempt_)));
+    // Who waits for us need not hurry.
+    const bool calm = exempt_ || session_.waiting() == smtp::Waiting::decision;
+    set_deadline(data_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage(), calm)));
 }
 
 // The wheel is only told when the deadline comes nearer: one that moves away is found out when the old one
@@ -169,6 +171,11 @@ std::int64_t Connection::next_deadline(std::int64_t now_ns) {
         settle();
         return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
     }
+    if (phase_ == Phase::open && question_ == Question::banner) {
+        greet();
+        settle();
+        return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
+    }
     if (phase_ != Phase::open || sending_ != 0) {
         // The client does not read its replies, or lingers too long.
         if (phase_ == Phase::open) core_.counters().timeouts.add(1);
@@ -177,8 +184,6 @@ std::int64_t Connection::next_deadline(std::int64_t now_ns) {
     }
     if (session_.awaits_verdict()) {
         verdict_overdue();
-    } else if (question_ == Question::banner) {
-        greet();
     } else if (!outlasts_deadline()) {
         core_.counters().timeouts.add(1);
         session_.on_timeout();

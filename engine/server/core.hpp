@@ -84,6 +84,8 @@ class Core final : public storage::StoreSink, public policy::Answers {
     unsigned index() const { return options_.index; }
     const Now& now() const { return now_; }
     std::string_view date() { return date_.format(now_.wall_us); }
+    // As configured, whatever stress makes of it for others.
+    const smtp::SessionOptions& calm_session() const { return options_.session; }
     std::string_view hostname() const { return options_.session.hostname; }
     MessageId next_id() { return ids_.next(now_.wall_us); }
     admission::Gate* gate() { return gate_.get(); }  // null: nothing is limited

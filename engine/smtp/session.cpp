@@ -28,7 +28,7 @@ Decision Handler::on_xclient(const XclientCommand&) {
 }
 
 Session::Session(const SessionOptions& options, Handler& handler, BareNewline bare_newline, TlsUse tls)
-    : options_(options), handler_(handler), bare_newline_(bare_newline), tls_(tls) {
+    : options_(&options), handler_(handler), bare_newline_(bare_newline), tls_(tls) {
     static_assert(sizeof(Session) <= 320, "an idle connection has 512 octets for everything of ours");
     static_assert(std::all_of(rules::all.begin(), rules::all.end(),
                               [](const Rule* rule) { return rule->reply.text.size() <= kHeldTextMax; }));
@@ -230,8 +230,8 @@ void Session::keep_text() {
 
 bool Session::write_due() {
     const std::string_view hostname =
-        due_ == Due::line_with_hostname ? options_.hostname : std::string_view{};
-    const std::size_t wanted = due_ == Due::extensions     ? hello_octets_max(options_)
+        due_ == Due::line_with_hostname ? options_->hostname : std::string_view{};
+    const std::size_t wanted = due_ == Due::extensions     ? hello_octets_max(*options_)
                                : due_ == Due::chunk_octets ? kChunkReplyOctetsMax
                                                            : reply_octets_max(due_reply_, hostname);
     const MutableBytes room = handler_.reply_room(wanted);
@@ -240,7 +240,7 @@ bool Session::write_due() {
         return false;
     }
     const std::size_t written =
-        due_ == Due::extensions ? write_extensions(room, options_, due_reply_.text, tls_, xclient_allowed_)
+        due_ == Due::extensions ? write_extensions(room, *options_, due_reply_.text, tls_, xclient_allowed_)
         : due_ == Due::chunk_octets ? write_chunk_reply(room, chunk_octets_)
                                     : write_reply(room, due_reply_, hostname);
     due_ = Due::none;

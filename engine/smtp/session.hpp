@@ -131,6 +131,8 @@ class Session {
     void allow_xclient() { xclient_allowed_ = true; }
     // What this client may do; before start(). Without this all of it.
     void watch(Pipelining pipelining, bool drop_other_protocols);
+    // Other limits than it was made with; `options` outlives the session.
+    void go_by(const SessionOptions& options) { options_ = &options; }
     void start();                                // asks on_connect, writes the banner
     std::size_t feed(Bytes input);               // returns octets consumed
     void on_decision(const Decision& decision);  // the outstanding decision; kind is not `later`
@@ -261,7 +263,7 @@ class Session {
     bool is_oversize() const;
     std::uint64_t drain_octets_max() const;
 
-    const SessionOptions& options_;
+    const SessionOptions* options_;
     Handler& handler_;
     scan::DataState data_;
     scan::HeaderScan headers_;

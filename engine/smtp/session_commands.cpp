@@ -31,11 +31,11 @@ bool Session::is_allowed_when_refused(Verb verb) const {
 
 // A whole line is at most command_line_octets_max, its line end included; of a longer one nothing is kept.
 std::size_t Session::take_command_line(Bytes input) {
-    const Bytes window = input.first(std::min<std::size_t>(input.size(), options_.command_line_octets_max));
+    const Bytes window = input.first(std::min<std::size_t>(input.size(), options_->command_line_octets_max));
     const std::size_t lf = scan::kernels().find_lf(window);
     if (first_line_ && drops_other_protocol(window)) return input.size();
     if (lf == window.size()) {
-        if (window.size() < options_.command_line_octets_max) return 0;
+        if (window.size() < options_->command_line_octets_max) return 0;
         // Where the chunk of an unreadable BDAT ends is unknown.
         if (parse_command_line(as_text(window)).verb == Verb::bdat) {
             violate_and_close(rules::line_too_long);
@@ -98,7 +98,7 @@ bool Session::may_be_followed(Verb verb) const {
 // `more`: input is here behind it. The reply to this line is not yet sent, so whoever sent that did not wait
 // for it.
 void Session::handle_line(std::string_view line, bool bare_lf, bool more) {
-    if (options_.commands_max != 0 && ++commands_ > options_.commands_max) {
+    if (options_->commands_max != 0 && ++commands_ > options_->commands_max) {
         return violate_and_close(rules::too_many_commands);
     }
     const CommandLine command = parse_command_line(line);
@@ -182,7 +182,7 @@ void Session::handle_mail(std::string_view argument) {
     if (greeted_ == Greeted::no) return fault_unless_echo(rules::hello_first);
     if (transaction_) return fault(rules::nested_mail);
     ++messages_;  // every MAIL counts, whatever becomes of it (RFC 9422 §4.1)
-    if (options_.messages_max != 0 && messages_ > options_.messages_max) {
+    if (options_->messages_max != 0 && messages_ > options_->messages_max) {
         return violate_and_close(rules::too_many_messages);
     }
     MailCommand command;
@@ -197,13 +197,13 @@ void Session::handle_mail(std::string_view argument) {
 
 const Rule* Session::mail_refusal(std::string_view argument, MailCommand& command) const {
     if (const Rule* rule = parse_mail(argument, greeted_ == Greeted::ehlo, command)) return rule;
-    if (!options_.dsn && (command.ret != DsnReturn::unspecified || !command.envid.empty())) {
+    if (!options_->dsn && (command.ret != DsnReturn::unspecified || !command.envid.empty())) {
         return &rules::parameter_unknown;
     }
     // RFC 8689 §4.1: it is announced, and taken, under TLS only.
-    const bool requiretls = options_.requiretls && tls_ == TlsUse::active;
+    const bool requiretls = options_->requiretls && tls_ == TlsUse::active;
     if (command.requiretls && !requiretls) return &rules::parameter_unknown;
-    const std::uint64_t most = options_.message_octets_max;
+    const std::uint64_t most = options_->message_octets_max;
     return most != 0 && command.size.value_or(0) > most ? &rules::declared_size : nullptr;
 }
 
@@ -213,12 +213,12 @@ void Session::handle_rcpt(std::string_view argument) {
     RcptCommand command;
     const Rule* rule = parse_rcpt(argument, greeted_ == Greeted::ehlo, smtputf8_, command);
     const bool has_dsn = command.notify != 0 || !command.orcpt.empty();
-    if (rule == nullptr && has_dsn && !options_.dsn) rule = &rules::parameter_unknown;
+    if (rule == nullptr && has_dsn && !options_->dsn) rule = &rules::parameter_unknown;
     if (rule != nullptr) {
         rcpt_seen_ = true;
         return fault(*rule);
     }
-    if (recipients_ >= options_.recipients_max) {
+    if (recipients_ >= options_->recipients_max) {
         // Not an error: the client is to send the others in a transaction of their own (RFC 5321
         // §4.5.3.1.10).
         handler_.on_violation(rules::too_many_recipients.name, rules::too_many_recipients.reply);

@@ -66,7 +66,7 @@ const Rule* Session::recipients_missing() const {
 void Session::begin_chunk() {
     state_ = State::chunk;
     // Every octet of the chunk is at least one octet of the message.
-    const std::uint64_t most = options_.message_octets_max;
+    const std::uint64_t most = options_->message_octets_max;
     if (most == 0 || data_.octets_in + chunk_octets_ <= most) return;
     handler_.on_violation(rules::message_too_large.name, rules::message_too_large.reply);
     swallow_chunk(rules::message_too_large.reply);
@@ -186,17 +186,17 @@ const Rule* Session::message_fault() const {
         if (data_.bare_lf + data_.bare_cr > 0) return &rules::bare_newline_in_data;
         if (data_.nul > 0) return &rules::nul_in_data;
     }
-    return headers_.received_count() > options_.received_headers_max ? &rules::mail_loop : nullptr;
+    return headers_.received_count() > options_->received_headers_max ? &rules::mail_loop : nullptr;
 }
 
 bool Session::is_oversize() const {
-    return options_.message_octets_max != 0 && data_.octets_out > options_.message_octets_max;
+    return options_->message_octets_max != 0 && data_.octets_out > options_->message_octets_max;
 }
 
 std::uint64_t Session::drain_octets_max() const {
     constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
-    const std::uint64_t most = options_.message_octets_max;
-    const std::uint64_t factor = std::max<std::uint64_t>(options_.oversize_drain_factor, 1);
+    const std::uint64_t most = options_->message_octets_max;
+    const std::uint64_t factor = std::max<std::uint64_t>(options_->oversize_drain_factor, 1);
     return most == 0 || most > unlimited / factor ? unlimited : most * factor;
 }
 

@@ -149,7 +149,7 @@ void Session::apply_rcpt(const Decision& decision) {
     }
     constexpr std::uint16_t permanent = 500;
     if (refused_reply(decision).code >= permanent) ++recipients_refused_;
-    if (options_.recipients_refused_max != 0 && recipients_refused_ > options_.recipients_refused_max) {
+    if (options_->recipients_refused_max != 0 && recipients_refused_ > options_->recipients_refused_max) {
         return violate_and_close(rules::too_many_refused);
     }
     reply_refused(decision);
@@ -201,7 +201,7 @@ void Session::close_or_reply(const Decision& refusal) {
 // A client that pipelines sends RCPT, DATA or BDAT behind what was just refused. Its 503 replies to those are
 // not its errors (RFC 2920 §3.2), as many as a transaction may have recipients.
 void Session::expect_echo() {
-    echoes_left_ = options_.recipients_max;
+    echoes_left_ = options_->recipients_max;
 }
 
 // Counts an error and reports it. False: it was one too many, and the session has been closed.
@@ -211,7 +211,7 @@ bool Session::count_error(const Rule& rule, bool may_be_echo) {
     } else {
         ++errors_;
     }
-    if (options_.errors_max != 0 && errors_ > options_.errors_max) {
+    if (options_->errors_max != 0 && errors_ > options_->errors_max) {
         violate_and_close(rules::too_many_errors);
         return false;
     }

@@ -5,6 +5,7 @@ import contextlib
 import json
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -280,6 +281,18 @@ class OutOfTurn(AdmissionTestCase):
                 client.deliver(HEADER + b"waited\r\n")
                 client.quit()
             self.assertEqual(server.totals()["early_talkers"], 1)
+
+    def test_a_delayed_banner_comes_under_tls_too(self):
+        # Behind the handshake the server sends tickets, which must not put the banner off until they time out.
+        folder, port = new_folder("admission-tls"), free_port()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        certificate = Authority(folder).entry("mx")
+        with AdmissionServer(edge={"banner_delay": 1}, server={"listen_tls": [f"127.0.0.1:{port}"]},
+                             tls={"certificates": [certificate], "tickets": 2}):
+            context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+            with RawClient(port, source=CLIENT) as client:
+                client.socket = context.wrap_socket(client.socket, server_hostname="mx.test")
+                client.expect(220)
 
     def test_an_early_talker_may_be_logged_only(self):
         with AdmissionServer(edge={"banner_delay": 1, "early_talker": "log", "pipelining": "off"}) as server:

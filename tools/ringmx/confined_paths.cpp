@@ -5,10 +5,9 @@
 #include <string_view>
 #include <system_error>
 
-#include <sys/stat.h>
-
 #include "base/path_template.hpp"
 #include "config/recipients_source.hpp"
+#include "storage/spool/file_system.hpp"
 
 namespace ringmx::tools {
 
@@ -91,13 +90,15 @@ std::vector<PathRule> confined_paths(const config::Config& config, bool certific
     for (const char* const path : kSystem)
         rules.push_back({path, Access::read});
     rules.push_back({"/dev/null", Access::write});
+    // Files there are replaced by others, when the network changes for example.
+    if (needs_network(config)) rules.push_back({"/etc", Access::read});
     std::error_code none;
     const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
     if (!none)
         rules.push_back({program.parent_path().parent_path() / "lib", Access::read});  // shipped backends
 
     add_storage(config.storage, rules);
-    if (!config.log.path.empty()) rules.push_back({folder_of(config.log.path), Access::write});
+    if (!config.log.path.empty()) add_file(rules, config.log.path, Access::write);
     if (!config.admin.socket.empty()) rules.push_back({folder_of(config.admin.socket), Access::write});
     add_recipients(config.accept, rules);
     for (const config::CertificateFiles& files : config.tls.certificates) {
@@ -113,10 +114,17 @@ std::vector<PathRule> confined_paths(const config::Config& config, bool certific
 }
 
 void make_folders(const config::Config& config) {
-    if (config.storage.backend == config::StorageBackend::spool || config::delivers(config.storage))
-        ::mkdir(config.storage.spool.path.c_str(), 0700);
-    if (config.storage.backend == config::StorageBackend::maildir)
-        ::mkdir(config.storage.maildir.path.c_str(), 0700);  // one without placeholders
+    const config::StorageConfig& storage = config.storage;
+    storage::spool::FileSystem& files = storage::spool::posix_file_system();
+    if (storage.backend == config::StorageBackend::spool || config::delivers(storage))
+        static_cast<void>(files.make_directories(storage.spool.path));
+    if (storage.backend != config::StorageBackend::maildir) return;
+    // One with placeholders has a prefix that exists, one without makes no folder above its own.
+    const auto parsed = PathTemplate::parse(storage.maildir.path);
+    std::error_code none;
+    if (parsed && parsed->components.empty() &&
+        std::filesystem::is_directory(folder_of(storage.maildir.path), none))
+        static_cast<void>(files.make_directories(storage.maildir.path));
 }
 
 bool needs_network(const config::Config& config) {

@@ -11,7 +11,8 @@ namespace ringmx::tools {
 // `certificates`: it reads them itself, again when they are renewed.
 std::vector<confine::PathRule> confined_paths(const config::Config& config, bool certificates);
 
-// Makes the folders that a rule needs to exist and that the server would make later.
+// Makes the folders that a rule needs to exist and that storage would make later. What fails here fails
+// there, and is reported there.
 void make_folders(const config::Config& config);
 
 // Whether it opens connections of its own.

@@ -56,6 +56,7 @@ std::string name_of(uid_t user) {
 
 Result<std::unique_ptr<ProcessConfinement>> ProcessConfinement::prepare(const config::Config& config) {
     std::unique_ptr<ProcessConfinement> made(new ProcessConfinement(config));
+    made->user_ = name_of(geteuid());
     const std::string& user = config.confine.user;
     if (user.empty()) return made;
     auto account = confine::find_account(user, config.confine.group);
@@ -66,6 +67,7 @@ Result<std::unique_ptr<ProcessConfinement>> ProcessConfinement::prepare(const co
             0, "confine.user: only root can go on as \"" + user + "\"; start it as root, or as that user"};
     }
     made->account_ = *account;
+    made->user_ = account->name;
     if (config.tls.certificates.empty()) return made;
     auto keeper = confine::FileKeeper::start(certificate_files(config.tls));
     if (!keeper) return keeper.error();
@@ -105,7 +107,7 @@ Status ProcessConfinement::bound() {
 
 Result<std::vector<std::pair<std::string, std::string>>> ProcessConfinement::serving() {
     std::vector<std::pair<std::string, std::string>> facts;
-    facts.emplace_back("user", name_of(geteuid()));
+    facts.emplace_back("user", user_);
     facts.emplace_back("landlock", paths_);
     const char* const reason = reason_for_none(config_);
     if (reason != nullptr) {

@@ -30,6 +30,7 @@ class ProcessConfinement final : public server::Confinement {
     const config::Config& config_;
     std::optional<confine::Account> account_;  // to become; none: it stays who it is
     std::unique_ptr<confine::FileKeeper> keeper_;
+    std::string user_;   // as whom it serves
     std::string paths_;  // what holds for them, for the log
 };
 
