@@ -9,6 +9,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -21,7 +22,9 @@ PR_SET_CHILD_SUBREAPER = 36
 IN_BACKGROUND = ["/bin/sh", "-c", 'echo 19 2>/dev/null >/proc/self/autogroup; exec nice -n 19 "$@"', "background"]
 
 under_way = set()  # pids of what run() has started and not seen end
-under_way_lock = threading.Lock()
+under_way_lock = threading.RLock()  # a signal may come while the main thread has it
+ending = threading.Event()  # nothing more is started
+ENDED = 130
 
 
 def become_subreaper():
@@ -33,6 +36,8 @@ def run(command, log, timeout_s, env=None, background=False):
 
     `background`: with the lowest priority.
     """
+    if ending.is_set():
+        return ENDED
     log.parent.mkdir(parents=True, exist_ok=True)
     command = list(map(str, command))
     with open(log, "ab") as out:
@@ -50,20 +55,29 @@ def run(command, log, timeout_s, env=None, background=False):
             child.wait()
             out.write(f"\nended after {timeout_s} s\n".encode())
             return 124
-        except KeyboardInterrupt:
-            os.killpg(child.pid, signal.SIGTERM)
-            child.wait()
-            raise
         finally:
             with under_way_lock:
                 under_way.discard(child.pid)
 
 
 def end_all():
-    """Kills what run() has under way, with its descendants of the same session."""
+    """Kills what run() has under way, with its descendants of the same group; it starts nothing more."""
+    ending.set()
     with under_way_lock:
         for pid in under_way:
-            os.killpg(pid, signal.SIGKILL)
+            try:
+                os.killpg(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def end_all_on_signals():
+    """SIGINT and SIGTERM end the driver and leave nothing behind, in the foreground and in the background."""
+    def end(number, _frame):
+        end_all()
+        sys.exit(128 + number)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 def children():

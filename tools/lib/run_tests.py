@@ -43,6 +43,7 @@ def main():
     options = parse_arguments()
     names = options.only or (QUICK if options.quick else list(STAGES))
     process.become_subreaper()
+    process.end_all_on_signals()
     shutil.rmtree(process.LOGS, ignore_errors=True)
     process.LOGS.mkdir(parents=True)
     builds = Builds(NEEDS[name] for name in names if name in NEEDS)
@@ -52,6 +53,7 @@ def main():
             total.add(run_stage(name, builds, options))
     finally:
         process.end_all()
+        process.leftovers()
     if total.skipped:
         print(f"{len(total.skipped)} skipped, for the reasons given above")
     print(f"{total.passed} passed, {len(total.failures)} failed", flush=True)
