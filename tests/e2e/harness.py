@@ -7,6 +7,7 @@ sanitizer complained, so that every test also tests an orderly end.
 import json
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
@@ -47,10 +48,24 @@ def raise_file_limit(wanted):
     return soft
 
 
+ports_given = set()
+ports_by_chance = random.Random(os.getpid())  # other runs go on at the same time
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free port below those that the kernel gives to clients, so that a server that is started later, or again, finds it
+    free; each once."""
+    while True:
+        port = ports_by_chance.randrange(12000, 30000)
+        if port in ports_given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        ports_given.add(port)
+        return port
 
 
 def toml_value(value):

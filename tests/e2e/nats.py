@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -27,24 +26,12 @@ def accepts(port):
         return False
 
 
-def server_port():
-    """A free port below those that the kernel gives to clients: a server that is started again finds it free."""
-    while True:
-        port = random.randrange(12000, 30000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-
-
 class NatsServer:
     """One server, alone or a node of a cluster. Its store outlives kill() and start()."""
 
     def __init__(self, folder, name="one", routes=None, cluster_port=None, extra=""):
         self.folder = folder / name
-        self.port = server_port()
+        self.port = harness.free_port()
         self.process = None
         self.folder.mkdir(parents=True)
         self.log_path = self.folder / "server.log"
@@ -95,7 +82,7 @@ class NatsCluster:
         if self.count == 1:
             self.nodes = [NatsServer(self.folder, extra=self.extra)]
             return
-        ports = [server_port() for _ in range(self.count)]
+        ports = [harness.free_port() for _ in range(self.count)]
         self.nodes = [NatsServer(self.folder, name, ports, port, self.extra) for name, port in zip(NODES, ports)]
 
     def __enter__(self):
