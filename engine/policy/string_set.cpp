@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "base/bytes.hpp"
+#include "base/hash.hpp"
 
 namespace ringmx::policy {
 
@@ -14,15 +15,6 @@ namespace {
 constexpr std::size_t kLengthOctets = 2;
 constexpr std::size_t kTableMin = 8;
 
-std::uint64_t mix(std::uint64_t value) {
-    // Finaliser of MurmurHash3: every input bit reaches every output bit.
-    value ^= value >> 33;
-    value *= 0xFF51'AFD7'ED55'8CCDULL;
-    value ^= value >> 33;
-    value *= 0xC4CE'B9FE'1A85'EC53ULL;
-    return value ^ value >> 33;
-}
-
 constexpr std::uint32_t tag_of(std::uint64_t hash) {
     return static_cast<std::uint32_t>(hash >> 32);
 }
@@ -30,14 +22,7 @@ constexpr std::uint32_t tag_of(std::uint64_t hash) {
 }  // namespace
 
 std::uint64_t StringSet::hash_of(std::string_view text) {
-    std::uint64_t hash = text.size();
-    while (text.size() >= sizeof hash) {
-        hash = mix(hash ^ load_le<std::uint64_t>(text.data()));
-        text.remove_prefix(sizeof hash);
-    }
-    std::uint64_t rest = 0;
-    if (!text.empty()) std::memcpy(&rest, text.data(), text.size());
-    return mix(hash ^ rest);
+    return hash_text(0, text);
 }
 
 std::string_view StringSet::text_at(std::size_t position) const {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.hpp"
 #include "scan/data_scan.hpp"
 
 namespace ringmx::recipients {
@@ -16,20 +17,6 @@ namespace ringmx::recipients {
 using namespace table;
 
 namespace {
-
-class OpenFile {
- public:
-    explicit OpenFile(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-    ~OpenFile() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    OpenFile(const OpenFile&) = delete;
-    OpenFile& operator=(const OpenFile&) = delete;
-    int get() const { return fd_; }
-
- private:
-    const int fd_;
-};
 
 Error named(const std::string& path, const Error& error) {
     return {error.code, path + ": " + error.message};
@@ -44,7 +31,7 @@ Status check_size(const Header& header, std::uint64_t octets) {
 }  // namespace
 
 Result<std::shared_ptr<const Table>> Table::load(const std::string& path) {
-    const OpenFile file(path);
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info {};
     if (file.get() < 0 || fstat(file.get(), &info) != 0) return system_error(errno, path);
     // The header first: of what is no table nothing more is read.

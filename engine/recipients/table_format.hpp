@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/hash.hpp"
 #include "base/result.hpp"
 
 namespace ringmx::recipients::table {
@@ -49,26 +50,6 @@ struct Header {
 std::array<std::byte, kHeaderOctets> encode(const Header& header);
 // `bytes`: kHeaderOctets. The error says what is wrong, without a name of the file.
 Result<Header> decode(Bytes bytes);
-
-inline std::uint64_t mix(std::uint64_t value) {
-    // Finaliser of MurmurHash3: every input bit reaches every output bit.
-    value ^= value >> 33;
-    value *= 0xFF51'AFD7'ED55'8CCDULL;
-    value ^= value >> 33;
-    value *= 0xC4CE'B9FE'1A85'EC53ULL;
-    return value ^ value >> 33;
-}
-
-inline std::uint64_t hash_text(std::uint64_t seed, std::string_view text) {
-    std::uint64_t hash = seed ^ text.size();
-    while (text.size() >= sizeof hash) {
-        hash = mix(hash ^ load_le<std::uint64_t>(text.data()));
-        text.remove_prefix(sizeof hash);
-    }
-    std::uint64_t rest = 0;
-    if (!text.empty()) std::memcpy(&rest, text.data(), text.size());
-    return mix(hash ^ rest);
-}
 
 inline std::uint64_t hash_domain(std::string_view domain) {
     return hash_text(0, domain);

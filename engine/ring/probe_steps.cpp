@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.hpp"
+#include "base/descriptor.hpp"
 #include "base/limits.hpp"
 #include "ring/uapi.hpp"
 
@@ -22,20 +23,6 @@ constexpr unsigned kEntries = 8;
 constexpr std::uint16_t kGroup = 1;
 constexpr std::uint32_t kBuffers = 4;
 constexpr std::uint32_t kBufferBytes = 1024;
-
-class Descriptor {
- public:
-    explicit Descriptor(int fd = -1) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-
- private:
-    int fd_;
-};
 
 // A ring as the engine would set it up, for the length of one experiment.
 class TrialRing {

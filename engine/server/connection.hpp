@@ -119,6 +119,9 @@ class Connection final : public smtp::Handler {
     // What is on its way to the socket.
     Chunk*& wire() { return tls_ ? tls_->wire : output_; }
     bool shaking() const { return tls_ && tls_->shaking; }
+    // What goes on has one deadline from its beginning, whatever is received or sent meanwhile: a handshake,
+    // and the delay of the banner (tickets are sent in it).
+    bool keeps_deadline() const { return shaking() || question_ == Question::banner; }
 
     // --- connection_admission.cpp ---
     bool admit();

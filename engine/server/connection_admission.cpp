@@ -8,6 +8,7 @@
 #include "base/limits.hpp"
 #include "server/connection.hpp"
 #include "server/core.hpp"
+#include "server/transaction_log.hpp"
 #include "smtp/rules.hpp"
 
 namespace ringmx::server {
@@ -198,14 +199,9 @@ void Connection::limit_passed(Limit limit) {
 
 void Connection::log_admission(std::string_view event, std::string_view detail, std::string_view text,
                                const Reply& reply) {
-    admin::EventRecord record;
-    record.wall_us = core_.now().wall_us;
-    record.core = core_.index();
-    record.event = event;
+    admin::EventRecord record = event_record(core_, event, log_client());
     record.detail = detail;
     record.text = text;
-    record.peer = peer_;
-    record.via = log_client().via;
     record.reply = reply;
     core_.log().write(record);
 }
@@ -314,7 +310,7 @@ bool Connection::outlasts_deadline() {
 
 // Stress has begun: what was given before is cut to what is given now.
 void Connection::hurry() {
-    if (phase_ != Phase::open || exempt_ || shaking() || question_ == Question::banner) return;
+    if (phase_ != Phase::open || exempt_ || keeps_deadline()) return;
     if (session_.waiting() == smtp::Waiting::decision) return;
     const std::int64_t most_ns = sending_ != 0 ? core_.send_timeout_ns() : core_.timeout_ns(session_.stage());
     set_deadline(std::min(deadline_ns_, core_.now().mono_ns + most_ns));

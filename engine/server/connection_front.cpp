@@ -7,6 +7,7 @@
 #include "base/assert.hpp"
 #include "server/connection.hpp"
 #include "server/core.hpp"
+#include "server/transaction_log.hpp"
 
 namespace ringmx::server {
 
@@ -107,14 +108,10 @@ void Connection::treat_by_address() {
 void Connection::proxy_header_failed(admin::Counter& counter, std::string_view reason,
                                      std::string_view text) {
     counter.add(1);
-    admin::EventRecord record;
-    record.wall_us = core_.now().wall_us;
-    record.core = core_.index();
+    admin::EventRecord record = event_record(core_, "proxy_failed", peer_);
     record.level = admin::LogLevel::warning;
-    record.event = "proxy_failed";
     record.detail = reason;
     record.text = text;
-    record.peer = peer_;
     core_.log().write(record);
     front_.reset();
     session_.on_disconnect();

@@ -126,7 +126,7 @@ void Connection::drop_held() {
 bool Connection::wants_bulk() const {
     if (message_ == nullptr || !session_.in_mail_data()) return false;
     if (core_.memory_is_short()) return true;  // what is not received need not be held
-    return std::max<std::uint64_t>(message_->body_bytes, session_.body_octets_expected()) >= kBulkOctets;
+    return message_->body_bytes >= kBulkOctets || session_.body_octets_expected() >= kBulkOctets;
 }
 
 // --- deadlines
@@ -135,7 +135,7 @@ bool Connection::wants_bulk() const {
 // The stage's timeout from now on, unless a send is under way: then the client has to read before anything
 // else counts. A handshake has one deadline from its beginning, and so has a banner that is delayed.
 void Connection::touch() {
-    if (sending_ != 0 || shaking() || question_ == Question::banner) return;
+    if (sending_ != 0 || keeps_deadline()) return;
     // Who waits for us need not hurry.
     const bool calm = exempt_ || session_.waiting() == smtp::Waiting::decision;
     set_deadline(data_deadline(core_.now().mono_ns + core_.timeout_ns(session_.stage(), calm)));
@@ -159,30 +159,21 @@ std::int64_t Connection::on_timer(std::int64_t now_ns) {
 std::int64_t Connection::next_deadline(std::int64_t now_ns) {
     if (phase_ == Phase::ending || phase_ == Phase::closing) return now_ns + kLingerNs;
     if (deadline_ns_ > now_ns) return deadline_ns_;
-    if (phase_ == Phase::open && shaking()) {
+    const bool open = phase_ == Phase::open;
+    if (open && shaking()) {
         core_.counters().timeouts.add(1);
         handshake_failed(tls::Failure::timed_out, {}, {});
-        settle();
-        return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
-    }
-    if (phase_ == Phase::open && awaits_proxy_header()) {
+    } else if (open && awaits_proxy_header()) {
         core_.counters().timeouts.add(1);
         proxy_header_timed_out();
-        settle();
-        return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
-    }
-    if (phase_ == Phase::open && question_ == Question::banner) {
+    } else if (open && question_ == Question::banner) {
         greet();
-        settle();
-        return deadline_ns_ > now_ns ? deadline_ns_ : now_ns + kLingerNs;
-    }
-    if (phase_ != Phase::open || sending_ != 0) {
+    } else if (!open || sending_ != 0) {
         // The client does not read its replies, or lingers too long.
-        if (phase_ == Phase::open) core_.counters().timeouts.add(1);
+        if (open) core_.counters().timeouts.add(1);
         peer_gone();
         return now_ns + kLingerNs;
-    }
-    if (session_.awaits_verdict()) {
+    } else if (session_.awaits_verdict()) {
         verdict_overdue();
     } else if (!outlasts_deadline()) {
         core_.counters().timeouts.add(1);

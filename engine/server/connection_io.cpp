@@ -200,9 +200,7 @@ void Connection::send_pending() {
     sqe->flags |= IOSQE_FIXED_FILE;
     sending_ = static_cast<std::uint32_t>(replies.size());
     ++operations_;
-    // A banner that is delayed has its deadline already, and only a ticket or a Finished is sent before it.
-    if (!shaking() && question_ != Question::banner)
-        set_deadline(core_.now().mono_ns + core_.send_timeout_ns());
+    if (!keeps_deadline()) set_deadline(core_.now().mono_ns + core_.send_timeout_ns());
 }
 
 void Connection::on_send(std::int32_t result) {

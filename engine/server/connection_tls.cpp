@@ -12,6 +12,7 @@
 #include "base/limits.hpp"
 #include "server/connection.hpp"
 #include "server/core.hpp"
+#include "server/transaction_log.hpp"
 
 namespace ringmx::server {
 
@@ -283,14 +284,9 @@ void Connection::say_in_clear() {
 }
 
 void Connection::log_tls(std::string_view event, tls::Failure failure, std::string_view text) {
-    admin::EventRecord record;
-    record.wall_us = core_.now().wall_us;
-    record.core = core_.index();
-    record.event = event;
+    admin::EventRecord record = event_record(core_, event, log_client());
     record.detail = tls::to_string(failure);
     record.text = text;
-    record.peer = peer_;
-    record.via = log_client().via;
     core_.log().write(record);
 }
 

@@ -48,15 +48,20 @@ void log_stored_late(Core& core, const Message& message) {
     log_transaction(core, message, peer, admin::TransactionEnd::stored_late, {});
 }
 
-void log_refusal(Core& core, std::string_view event, std::string_view detail, const admin::LogClient& client,
-                 const Reply& reply) {
+admin::EventRecord event_record(const Core& core, std::string_view event, const admin::LogClient& client) {
     admin::EventRecord record;
     record.wall_us = core.now().wall_us;
     record.core = core.index();
     record.event = event;
-    record.detail = detail;
     record.peer = client.peer;
     record.via = client.via;
+    return record;
+}
+
+void log_refusal(Core& core, std::string_view event, std::string_view detail, const admin::LogClient& client,
+                 const Reply& reply) {
+    admin::EventRecord record = event_record(core, event, client);
+    record.detail = detail;
     record.reply = reply;
     core.log().write(record);
 }
