@@ -20,7 +20,7 @@ namespace ringmx::server {
 namespace {
 
 // Received from one connection before the others have their turn.
-constexpr std::size_t kOctetsPerTurnMax = 4 * limits::receive_buffer_large_bytes;
+constexpr std::size_t kOctetsPerTurnMax = 4 * limits::receive_buffer_bulk_bytes;
 
 // As recv(2) and send(2), but no points at which a thread can be cancelled: those cost 2 % of a message.
 ssize_t receive(std::uint32_t slot, MutableBytes room) {
@@ -67,7 +67,7 @@ bool Connection::wants_receive() const {
 // How much may be received now without having to be held; 0: there is no room, and the connection is queued
 // for it.
 std::size_t Connection::bulk_octets() {
-    return std::min(body_room().size(), limits::receive_buffer_large_bytes);
+    return body_room().size();
 }
 
 // Receives as long as it is wanted and there is something. A read that comes back short has emptied the
@@ -79,7 +79,7 @@ void Connection::arm_receive() {
         if (!core_.readable(slot_)) return core_.watch(slot_, true, sending_ != 0);
         if (received >= kOctetsPerTurnMax) return queue_arm();
         const MutableBytes buffer = core_.receive_buffer();
-        const std::size_t wanted = wants_bulk() ? bulk_octets() : buffer.size();
+        const std::size_t wanted = std::min(wants_bulk() ? bulk_octets() : buffer.size(), buffer.size());
         if (wanted == 0) break;  // go_on() comes back here
         const ssize_t count = receive(slot_, buffer.first(wanted));
         const bool short_read = count < 0 || static_cast<std::size_t>(count) < wanted;
@@ -87,12 +87,12 @@ void Connection::arm_receive() {
         if (count < 0 && errno == EAGAIN) continue;
         received += count > 0 ? static_cast<std::size_t>(count) : 0;
         on_receive(count < 0 ? -errno : static_cast<std::int32_t>(count),
-                   count > 0 ? Bytes(buffer.first(static_cast<std::size_t>(count))) : Bytes{}, false);
+                   count > 0 ? Bytes(buffer.first(static_cast<std::size_t>(count))) : Bytes{}, false, false);
     }
     if (core_.readable(slot_)) core_.watch(slot_, false, sending_ != 0);
 }
 
-void Connection::on_receive(std::int32_t result, Bytes data, bool) {
+void Connection::on_receive(std::int32_t result, Bytes data, bool, bool) {
     if (phase_ == Phase::lingering) {
         if (result > 0) lingered_octets_ += static_cast<std::uint32_t>(result);
         if (result <= 0 || lingered_octets_ > limits::linger_octets_max) begin_ending();

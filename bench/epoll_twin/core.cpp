@@ -111,7 +111,7 @@ Status Core::open_epoll() {
     return added ? ok_status() : system_error(errno, "epoll_ctl");
 }
 
-// The loop. Its rules, beside those of engine/server/core.cpp that still hold (2, 5, 6 and 8):
+// The loop. Its rules, beside those of engine/server/core.cpp that still hold (2, 5, 6 and 9):
 // 1. One epoll_wait per turn. A socket is read when epoll has said that there is something, once if that
 //    empties it, and written once per turn.
 // 2. No epoll_ctl but one per accepted connection (edge-triggered; level-triggered, also where reading stops

@@ -1,15 +1,17 @@
 """CPU per message by the number of connections: active ones, and idle ones beside them; and by the number of cores."""
 
+import contextlib
 import statistics
 import tempfile
 import time
 
 from comparison.common import Failed, free_port
+from comparison.peers.floor import Floor
 from comparison.running import Running
 from comparison.tables import markdown_table
 
 from .generator import Background, send
-from .server import Scaled, counters, place_in, resident_bytes
+from .server import Scaled, counters, most_connections, place_in, resident_bytes
 
 ACTIVE = (10, 100, 1000, 10000)
 IDLE = (0, 10000, 100000)
@@ -44,24 +46,33 @@ def rows_of(title, keys, measure, rounds, say):
 
 
 def active(options, say):
-    for backend in ("discard", "spool"):
-        def measure(connections, backend=backend):
+    """The floor, too: what more connections cost it is the kernel's and the caches' share."""
+    for name, server in {"floor": Floor(), "discard": Scaled("discard"), "spool": Scaled("spool")}.items():
+        def measure(connections, server=server):
             with tempfile.TemporaryDirectory(dir=options.work) as folder:
                 place = place_in(folder, options, free_port())
-                with Running(Scaled(backend), place, options.server_cpu) as running:
+                with Running(server, place, options.server_cpu) as running:
                     cpu_us, figures = cost(running, place, {options.generator_cpu}, connections, options.seconds)
                     return cpu_us, figures["messages_per_second"], figures["latency_us"]["data"]["p99"] / 1e3
 
-        rows = rows_of(f"{backend}, active connections", ACTIVE, measure, options.rounds, say)
-        yield markdown_table([[f"active connections, {backend}", "CPU µs per message", "× 10", "messages/s", "p99, ms"],
+        counts = [count for count in ACTIVE if count <= most_connections()]
+        rows = rows_of(f"{name}, active connections", counts, measure, options.rounds, say)
+        yield markdown_table([[f"active connections, {name}", "CPU µs per message", "× 10", "messages/s", "p99, ms"],
                               *[[f"{key:,}", f"{cpu:.1f}", f"{ratio:.2f}", f"{rate:,.0f}", f"{p99:.1f}"]
                                 for key, cpu, rate, p99, ratio in rows]])
 
 
+@contextlib.contextmanager
 def idle_connections(place, cpu, count):
-    """`count` connections that have said EHLO; one of them sends a message every hundred seconds."""
-    return Background(place, cpu, "--connections", count, "--sources", 1 + count // SOURCES_OF, "--rate", 0.01,
-                      "--duration", "1h", "--timeout", "2h")
+    """`count` connections that have said EHLO; one of them sends a message every hundred seconds. As many generators as the
+    limit on open files makes necessary."""
+    generators = -(-count // most_connections())
+    with contextlib.ExitStack() as running:
+        for number in range(generators):
+            share = count // generators + (number < count % generators)
+            running.enter_context(Background(place, cpu, "--connections", share, "--sources", 1 + count // SOURCES_OF, "--rate",
+                                             0.01 / generators, "--duration", "1h", "--timeout", "2h"))
+        yield
 
 
 def wait_open(place, count):
@@ -73,10 +84,12 @@ def wait_open(place, count):
 
 
 def idle(options, say):
+    cores = -(-(max(IDLE) + BESIDE_IDLE) // most_connections())  # the limit on open files is that of a core, here
+
     def measure(count):
         with tempfile.TemporaryDirectory(dir=options.work) as folder:
             place = place_in(folder, options, free_port())
-            with Running(Scaled("spool", memory="2GiB"), place, options.server_cpu) as running:
+            with Running(Scaled("spool", cores=cores, memory="4GiB"), place, options.server_cpu) as running:
                 cost(running, place, {options.generator_cpu}, BESIDE_IDLE, 2)
                 before = resident_bytes(running.process.pid)
                 if count == 0:
@@ -87,7 +100,7 @@ def idle(options, say):
                     return cost(running, place, {options.generator_cpu}, BESIDE_IDLE, options.seconds)[0], memory
 
     rows = rows_of("idle connections", IDLE, measure, options.rounds, say)
-    yield markdown_table([[f"idle connections beside {BESIDE_IDLE} active ones, spool", "CPU µs per message", "× none",
+    yield markdown_table([[f"idle connections beside {BESIDE_IDLE} active ones, spool, {cores} threads", "CPU µs per message", "× none",
                            "ringmx's octets each"],
                           *[[f"{key:,}", f"{cpu:.1f}", f"{ratio:.2f}", f"{memory:,.0f}" if key else "–"]
                             for key, cpu, memory, ratio in rows]])

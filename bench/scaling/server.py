@@ -8,8 +8,9 @@ import subprocess
 
 from comparison.common import Failed
 from comparison.peers import ringmx
-from comparison.peers.base import Launch, Place
+from comparison.peers.base import Place
 
+FILES_SPARE = 1_000      # descriptors that are not connections
 FILES_MAX = 260_000      # descriptors, for the server and the generators: 100,000 connections and then some
 
 
@@ -20,32 +21,11 @@ class Scaled(ringmx.Spool):
         self.name = f"scale-{backend}"
         self.backend, self.cores, self.memory, self.segment = backend, cores, memory, segment
 
-    def launch(self, place):
-        path = place.folder / "ringmx.toml"
-        path.write_text(f"""[server]
-hostname = "bench.example.com"
-listen = ["127.0.0.1:{place.port}"]
-cores = {self.cores}
-memory = "{self.memory}"
-
-[accept]
-domains = ["*"]
-
-[storage]
-backend = "{self.backend}"
-
-[storage.spool]
-path = "{place.folder}/spool"
-segment_size = "{self.segment}"
-
-[log]
-transactions = "{place.log}"
-path = "{place.folder}/ringmx.log"
-
-[admin]
-socket = "{place.folder}/socket"
-""")
-        return Launch([place.bin / "ringmx", "serve", "--config", path])
+    def sections(self, place):
+        sections = super().sections(place)
+        sections["server"] |= {"cores": self.cores, "memory": self.memory}
+        sections["storage.spool"] |= {"segment_size": self.segment}
+        return sections | {"admin": {"socket": f"{place.folder}/socket"}}
 
 
 def counters(place):
@@ -70,6 +50,11 @@ def raise_file_limit():
     except (ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def most_connections():
+    """What the limit on open files leaves of them, to the server and to the generator."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_SPARE
 
 
 def place_in(folder, options, port, log="none"):

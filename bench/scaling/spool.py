@@ -24,7 +24,7 @@ def log_octets(place):
 
 
 def drop_caches():
-    """So that recovery reads the disk. Only root may; else the page cache has part of it."""
+    """So that recovery reads the disk, also where the file system has no O_DIRECT. Only root may."""
     os.sync()
     try:
         with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
@@ -79,4 +79,4 @@ def run(options, say):
                      f"{octets / 2**30:.1f}", f"{took:.1f}", f"{octets / 2**30 / took:.2f}"])
         yield markdown_table(rows)
         yield ("The page cache was dropped before the recovery." if cold else
-               "The page cache could not be dropped before the recovery: part of the log was read from memory.")
+               "The page cache could not be dropped before the recovery: without O_DIRECT, part of the log was read from memory.")

@@ -4,8 +4,19 @@
 
 namespace ringmx::admin {
 
-CoreLog::CoreLog(LogFilter filter, std::size_t bytes)
-    : mask_(bytes - 1), filter_(filter), memory_(std::make_unique_for_overwrite<std::byte[]>(bytes)) {
+namespace {
+
+// Far from full, so that nothing is lost before the log thread runs, and little enough to be in the cache
+// yet.
+constexpr std::size_t kWakeShare = 8;
+
+}  // namespace
+
+CoreLog::CoreLog(LogFilter filter, std::size_t bytes, const EventFd* wake)
+    : mask_(bytes - 1),
+      filter_(filter),
+      wake_(wake),
+      memory_(std::make_unique_for_overwrite<std::byte[]>(bytes)) {
     RMX_ASSERT(bytes >= 4 * kLogRecordBytesMax && (bytes & mask_) == 0);
 }
 
@@ -32,7 +43,15 @@ void CoreLog::put(const Record& record) {
     encode(record, room + kPrefixBytes);
     const std::uint64_t head = head_.load(std::memory_order_relaxed);
     const std::uint64_t skipped = at(head) == room ? 0 : mask_ + 1 - (head & mask_);
-    head_.store(head + skipped + align_up(kPrefixBytes + octets, kPrefixBytes), std::memory_order_release);
+    const std::uint64_t next = head + skipped + align_up(kPrefixBytes + octets, kPrefixBytes);
+    head_.store(next, std::memory_order_release);
+    wake_reader(next);
+}
+
+void CoreLog::wake_reader(std::uint64_t head) {
+    if (head - tail_.load(std::memory_order_relaxed) < (mask_ + 1) / kWakeShare || wake_ == nullptr) return;
+    if (woken_.load(std::memory_order_relaxed) || woken_.exchange(true)) return;
+    wake_->signal();
 }
 
 std::byte* CoreLog::reserve(std::size_t octets) {

@@ -1,6 +1,7 @@
 // CoreLog: where a core writes its log, a lock-free single-producer single-consumer ring of bytes between a
-// core and the log thread. Writing never blocks, allocates or wakes anyone; a record that finds no room is
-// dropped and counted.
+// core and the log thread. Writing never blocks or allocates; a record that finds no room is dropped and
+// counted. The log thread looks now and then by itself; it is woken, once, when an eighth of the ring is
+// full.
 //
 // Layout: every record is {u32 octets of the record, u32 0} and the record, padded to 8 octets. A record is
 // never split: what does not fit before the end of the ring leaves a skip mark there and begins at the front.
@@ -11,6 +12,7 @@
 #include <memory>
 
 #include "admin/log_record.hpp"
+#include "base/event_fd.hpp"
 #include "base/limits.hpp"
 
 namespace ringmx::admin {
@@ -20,8 +22,10 @@ enum class LogFilter : std::uint8_t { all, errors, none };
 
 class CoreLog {
  public:
-    // `bytes` is a power of two, at least 4 * kLogRecordBytesMax. Memory is touched as it is used.
-    explicit CoreLog(LogFilter filter, std::size_t bytes = limits::log_ring_bytes);
+    // `bytes` is a power of two, at least 4 * kLogRecordBytesMax. Memory is touched as it is used. `wake`
+    // wakes the log thread, null: nothing does; it outlives this.
+    explicit CoreLog(LogFilter filter, std::size_t bytes = limits::log_ring_bytes,
+                     const EventFd* wake = nullptr);
     CoreLog(const CoreLog&) = delete;
     CoreLog& operator=(const CoreLog&) = delete;
 
@@ -44,6 +48,7 @@ class CoreLog {
 
     template <typename Record>
     void put(const Record& record);
+    void wake_reader(std::uint64_t head);
     std::byte* reserve(std::size_t octets);  // null: no room
     std::byte* at(std::uint64_t position) const { return memory_.get() + (position & mask_); }
 
@@ -53,14 +58,17 @@ class CoreLog {
     std::atomic<std::uint64_t> dropped_{0};
     // The consumer's side.
     alignas(128) std::atomic<std::uint64_t> tail_{0};  // octets ever read
+    std::atomic<bool> woken_{false};                   // and it has not begun to read since
     // Constant.
     alignas(128) const std::size_t mask_;
     const LogFilter filter_;
+    const EventFd* const wake_;
     std::unique_ptr<std::byte[]> memory_;
 };
 
 template <typename F>
 std::size_t CoreLog::drain(std::size_t records_max, F&& f) {
+    woken_.store(false);  // before looking: what comes after the look wakes again
     const std::uint64_t head = head_.load(std::memory_order_acquire);
     std::uint64_t tail = tail_.load(std::memory_order_relaxed);
     std::size_t records = 0;

@@ -44,7 +44,10 @@ constexpr CounterInfo kTable[] = {
      "requests answered 4xx, or held back, for want of memory"},
     {"storage_refusals", kCount, &C::storage_refusals, "transactions answered 452 because storage was full"},
     {"receive_buffers_exhausted", kCount, &C::receive_buffers_exhausted,
-     "receives that found no buffer and were made again: the kernel is given twice as many then"},
+     "receives that found no buffer and were made again: the kernel's supply is doubled then, from 8 up to "
+     "all "
+     "there are, and halved while it is not needed, so that some come with each rise of the load; a shortage "
+     "are those that go on coming"},
     {"file_table_exhausted", kCount, &C::file_table_exhausted, "accepts that found no free slot"},
     {"completion_queue_overflows", kCount, &C::completion_queue_overflows,
      "completions that overflowed their queue"},
@@ -81,6 +84,10 @@ constexpr CounterInfo kTable[] = {
     {"tls_broken", kCount, &C::tls_broken, "TLS connections that a bad record or an alert ended"},
     {"tls_unavailable", kCount, &C::tls_unavailable,
      "STARTTLS commands answered 454, and TLS connections closed, for want of memory"},
+    {"tls_clients_verified", kCount, &C::tls_clients_verified,
+     "handshakes of clients whose certificate one of tls.client_authorities has issued"},
+    {"tls_clients_unverified", kCount, &C::tls_clients_unverified,
+     "handshakes of clients with a certificate that could not be verified by them"},
     {"tls_reloads", kCount, &C::tls_reloads, "certificates loaded anew, of the whole server"},
     {"tls_reloads_refused", kCount, &C::tls_reloads_refused,
      "attempts at that which failed: the certificates before are kept"},
@@ -98,14 +105,14 @@ constexpr CounterInfo kTable[] = {
      "because timeouts.proxy_header had passed"},
     {"proxy_failed_lost", kCount, &C::proxy_failed_lost, "because the connection ended within it"},
     {"xclient_commands", kCount, &C::xclient_commands, "XCLIENT commands accepted"},
-    {"recipients_asked", kCount, &C::recipients_asked, "recipients that a socketmap service was asked for"},
+    {"recipients_asked", kCount, &C::recipients_asked, "recipients that a service was asked for"},
     {"recipients_cached", kCount, &C::recipients_cached,
      "recipients that what it had said before was enough for"},
     {"recipients_unavailable", kCount, &C::recipients_unavailable,
      "recipients answered 451 4.4.3 because they could not be looked up"},
     {"recipients_service_errors", kCount, &C::recipients_service_errors,
-     "of that service: lost and refused connections, questions without an answer in time, replies TEMP, "
-     "TIMEOUT and PERM and those that are none"},
+     "of that service: lost and refused connections, questions without an answer in time, replies that say "
+     "neither yes nor no"},
     {"recipients_reloads", kCount, &C::recipients_reloads,
      "lists of recipients loaded anew, of the whole server"},
     {"recipients_reloads_refused", kCount, &C::recipients_reloads_refused,

@@ -91,6 +91,8 @@ struct alignas(kCounterAlignment) CoreCounters {
     Counter tls_failed_other;
     Counter tls_broken;
     Counter tls_unavailable;
+    Counter tls_clients_verified;
+    Counter tls_clients_unverified;
     // Of the process: the first core's, written by the thread that watches the certificates.
     Counter tls_reloads;
     Counter tls_reloads_refused;

@@ -1,7 +1,9 @@
 #include "admin/json.hpp"
 
 #include <charconv>
+#include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "base/clock.hpp"
 
@@ -14,6 +16,36 @@ constexpr std::string_view kReplacement = "\\ufffd";
 
 bool is_plain(unsigned char c) {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+// How much of the start of `text` needs no escape; eight octets at a time as long as all of them need none.
+std::size_t plain_length(std::string_view text) {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t tops = 0x8080808080808080;
+    // The top bit of each octet that is 0; of others only behind one that is.
+    const auto zeros = [](std::uint64_t word) { return (word - ones) & ~word & tops; };
+    std::size_t at = 0;
+    for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
+        std::uint64_t word;
+        std::memcpy(&word, text.data() + at, sizeof word);
+        const std::uint64_t low = (word - ones * 0x20) & ~word & tops;
+        if ((low | (word & tops) | zeros(word ^ ones * '"') | zeros(word ^ ones * '\\')) != 0) break;
+    }
+    while (at < text.size() && is_plain(static_cast<unsigned char>(text[at])))
+        ++at;
+    return at;
+}
+
+// Makes `out` longer by `octets`; returns where they begin.
+char* grow(std::string& out, std::size_t octets) {
+    const std::size_t before = out.size();
+    out.resize(before + octets);
+    return out.data() + before;
+}
+
+char* put(char* at, std::string_view text) {
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());  // an empty one may have no address
+    return at + text.size();
 }
 
 void append_escape(std::string& out, unsigned char c) {
@@ -94,10 +126,9 @@ void append_json_string(std::string& out, std::string_view text) {
     out += '"';
     std::size_t at = 0;
     while (at < text.size()) {
-        const std::size_t run = at;
-        while (at < text.size() && is_plain(static_cast<unsigned char>(text[at])))
-            ++at;
-        out.append(text.substr(run, at - run));
+        const std::size_t run = plain_length(text.substr(at));
+        out.append(text.substr(at, run));
+        at += run;
         if (at == text.size()) break;
         const auto c = static_cast<unsigned char>(text[at]);
         if (c < 0x80) {
@@ -112,13 +143,11 @@ void append_json_string(std::string& out, std::string_view text) {
     out += '"';
 }
 
-void JsonWriter::member(std::string_view name) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    if (name.empty()) return;
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
+char* JsonWriter::member(std::string_view name, std::size_t octets) {
+    const std::string_view comma = std::exchange(first_, false) ? "" : ",";
+    const std::size_t named = name.empty() ? 0 : name.size() + 3;
+    char* at = put(grow(out_, comma.size() + named + octets), comma);
+    return name.empty() ? at : put(put(put(at, "\""), name), "\":");
 }
 
 void JsonWriter::open(std::string_view name, char bracket) {
@@ -133,6 +162,10 @@ void JsonWriter::close(char bracket) {
 }
 
 void JsonWriter::text(std::string_view name, std::string_view value) {
+    if (plain_length(value) == value.size()) {
+        put(put(put(member(name, value.size() + 2), "\""), value), "\"");
+        return;
+    }
     member(name);
     append_json_string(out_, value);
 }
@@ -153,11 +186,6 @@ void JsonWriter::milliseconds(std::string_view name, std::int64_t microseconds) 
     append_number(out_, value / 1000);
     out_ += '.';
     append_padded(out_, value % 1000, 3);
-}
-
-void JsonWriter::element(std::string_view value) {
-    member({});
-    append_json_string(out_, value);
 }
 
 void JsonWriter::raw(std::string_view name, std::string_view json) {

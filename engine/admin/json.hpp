@@ -27,14 +27,15 @@ class JsonWriter {
     // Microseconds as milliseconds with three decimals: 1234 is 1.234.
     void milliseconds(std::string_view name, std::int64_t microseconds);
     // An element of an array.
-    void element(std::string_view value);
+    void element(std::string_view value) { text({}, value); }
     // Ready-made JSON as a member.
     void raw(std::string_view name, std::string_view json);
 
  private:
     void open(std::string_view name, char bracket);
     void close(char bracket);
-    void member(std::string_view name);  // comma if needed, name, colon
+    // Comma if needed, name, colon, and room for so many octets behind them, which is returned.
+    char* member(std::string_view name, std::size_t octets = 0);
 
     std::string& out_;
     bool first_ = true;  // of its object or array

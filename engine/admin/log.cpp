@@ -2,27 +2,26 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.hpp"
+#include "base/signal_mask.hpp"
 
 namespace ringmx::admin {
 
 namespace {
 
-constexpr auto kPollInterval = std::chrono::milliseconds(50);
 constexpr std::size_t kBatchBytes = 256u << 10;    // one write, near enough
 constexpr std::size_t kEventsBytesMax = 1u << 20;  // lines of event() that may wait for a slow output
 constexpr std::size_t kRecordsPerVisit = 1024;     // of one core, before the next one's turn
-constexpr int kOutputWaitMs = 2000;                // for an output that takes nothing, once the log is to end
+constexpr int kOutputPollMs = 50;    // looks whether the log is to end, while the output is full
+constexpr int kOutputWaitMs = 2000;  // for an output that takes nothing, once the log is to end
 
 Result<int> open_output(const std::string& path) {
     if (path.empty()) return STDERR_FILENO;
@@ -36,25 +35,25 @@ bool is_regular_file(int fd) {
     return fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-// Signals are for the program's own threads.
-void block_signals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Log>> Log::open(const LogOptions& options) {
+    auto wake = std::make_unique<EventFd>();
+    if (wake->get() < 0) return system_error(errno, "log: eventfd");
     const Result<int> fd = options.sink ? Result<int>(-1) : open_output(options.path);
     if (!fd) return fd.error();
-    return std::unique_ptr<Log>(new Log(options, *fd));
+    return std::unique_ptr<Log>(new Log(options, *fd, std::move(wake)));
 }
 
-Log::Log(const LogOptions& options, int fd)
-    : path_(options.path), sink_(options.sink), fd_(fd), is_file_(is_regular_file(fd)) {
+Log::Log(const LogOptions& options, int fd, std::unique_ptr<EventFd> wake)
+    : path_(options.path),
+      sink_(options.sink),
+      interval_ms_(options.interval_ms),
+      wake_(std::move(wake)),
+      fd_(fd),
+      is_file_(is_regular_file(fd)) {
     for (std::uint32_t i = 0; i < options.cores; ++i) {
-        cores_.push_back(std::make_unique<CoreLog>(options.filter, options.ring_bytes));
+        cores_.push_back(std::make_unique<CoreLog>(options.filter, options.ring_bytes, wake_.get()));
     }
     thread_ = std::thread([this] { run(); });
 }
@@ -78,12 +77,8 @@ void Log::event(LogLevel level, std::string_view event, std::string_view text,
 }
 
 void Log::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        stop_ = true;
-    }
-    ending_.store(true, std::memory_order_relaxed);
-    stopping_.notify_all();
+    ending_.store(true);
+    wake_->signal();
     if (thread_.joinable()) thread_.join();
 }
 
@@ -95,18 +90,20 @@ std::uint64_t Log::records_dropped() const {
 }
 
 void Log::run() {
-    block_signals();
+    block_asynchronous_signals();
     pthread_setname_np(pthread_self(), "ringmx-log");
-    bool stopping = false;
-    while (!stopping) {
-        {
-            std::unique_lock lock(mutex_);
-            stopping_.wait_for(lock, kPollInterval, [this] { return stop_; });
-            stopping = stop_;
-        }
+    for (bool ending = false; !ending;) {
+        wait();
+        ending = ending_.load();  // what came before it is collected yet
         reopen_if_wanted();
         collect();
     }
+}
+
+void Log::wait() const {
+    pollfd wake{wake_->get(), POLLIN, 0};
+    poll(&wake, 1, interval_ms_);
+    wake_->drain();
 }
 
 // The process's events stand behind what the cores wrote before them, so that "stop" is the last line.
@@ -175,9 +172,8 @@ bool Log::output_takes_more() const {
     if (is_file_) return true;
     for (int waited_ms = 0;;) {
         pollfd output{fd_, POLLOUT, 0};
-        const int step_ms = static_cast<int>(kPollInterval.count());
-        if (poll(&output, 1, step_ms) != 0) return true;  // ready, or an error that write() reports
-        if (ending_.load(std::memory_order_relaxed) && (waited_ms += step_ms) >= kOutputWaitMs) return false;
+        if (poll(&output, 1, kOutputPollMs) != 0) return true;  // ready, or an error that write() reports
+        if (ending_.load() && (waited_ms += kOutputPollMs) >= kOutputWaitMs) return false;
     }
 }
 

@@ -1,6 +1,7 @@
 // The server's log: one thread that collects what the cores have written, makes JSON lines of it and appends
-// them to a file or to standard error, one write per batch. Nothing wakes it: it looks every 50 ms, so a
-// core's write is a copy into its own ring and no more. docs/operations.md describes the lines.
+// them to a file or to standard error, one write per batch. It looks every 50 ms, and when a core's ring
+// fills: a core's write is a copy into its own ring, and now and then a wake-up.
+// docs/operations.md describes the lines.
 //
 // If the output does not take lines as fast as they come, the rings fill and further records are dropped and
 // counted; mail is never held up by its log. The lines of one core are in order; lines of different cores may
@@ -8,7 +9,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -21,6 +21,7 @@
 
 #include "admin/core_log.hpp"
 #include "admin/log_format.hpp"
+#include "base/event_fd.hpp"
 #include "base/result.hpp"
 
 namespace ringmx::admin {
@@ -30,6 +31,7 @@ struct LogOptions {
     LogFilter filter = LogFilter::all;
     std::uint32_t cores = 1;
     std::size_t ring_bytes = limits::log_ring_bytes;
+    int interval_ms = 50;  // between looks that nothing asked for
     // If set, takes every line (without its LF) in place of the file; called on the log's thread.
     std::function<void(std::string_view)> sink{};
 };
@@ -65,8 +67,9 @@ class Log {
     std::uint64_t records_dropped() const;
 
  private:
-    Log(const LogOptions& options, int fd);
+    Log(const LogOptions& options, int fd, std::unique_ptr<EventFd> wake);
     void run();
+    void wait() const;
     void collect();
     void collect_core(std::uint32_t index);
     void report_dropped();
@@ -77,8 +80,10 @@ class Log {
 
     const std::string path_;
     const std::function<void(std::string_view)> sink_;
-    int fd_;        // -1: the sink takes the lines
-    bool is_file_;  // rather than a pipe, a socket or a terminal
+    const int interval_ms_;
+    const std::unique_ptr<EventFd> wake_;  // a ring fills, or stop()
+    int fd_;                               // -1: the sink takes the lines
+    bool is_file_;                         // rather than a pipe, a socket or a terminal
     std::vector<std::unique_ptr<CoreLog>> cores_;
     LogFormat format_;   // the log thread's
     std::string batch_;  // the log thread's
@@ -86,8 +91,6 @@ class Log {
     bool line_torn_ = false;  // the last write ended within a line
 
     std::mutex mutex_;  // guards what follows
-    std::condition_variable stopping_;
-    bool stop_ = false;
     LogFormat event_format_;
     std::string events_;  // lines of event() not yet written
 

@@ -1,7 +1,9 @@
 #include "admin/log_format.hpp"
 
 #include <algorithm>
+#include <cstring>
 
+#include "digest/sha256.hpp"
 #include "message/envelope.hpp"
 
 namespace ringmx::admin {
@@ -26,7 +28,7 @@ void write_reply(JsonWriter& json, const Reply& reply) {
     if (reply.code == 0) return;
     json.number("code", reply.code);
     if (reply.status.klass != 0) {
-        std::string status;
+        std::string status;  // at most 11 octets: no allocation
         append_number(status, reply.status.klass);
         status += '.';
         append_number(status, reply.status.subject);
@@ -50,6 +52,17 @@ std::string_view event_of(TransactionEnd end) {
     return "aborted";
 }
 
+// The certificate that the client has shown.
+void write_tls_client(JsonWriter& json, Bytes envelope, Bytes client) {
+    Sha256::Digest digest{};
+    if (client.size() < digest.size()) return;
+    std::memcpy(digest.data(), client.data(), digest.size());
+    json.text("tls_client", as_text(client.subspan(digest.size())));
+    json.text("tls_client_sha256", to_hex(digest));
+    if (const auto problem = find_envelope_field(envelope, EnvelopeField::tls_client_problem))
+        json.text("tls_client_problem", as_text(*problem));
+}
+
 // What the envelope says. It may have been cut: a reader that runs into the cut has seen what there is.
 void write_envelope(JsonWriter& json, Bytes envelope) {
     if (const auto name = find_envelope_field(envelope, EnvelopeField::client_name))
@@ -60,6 +73,7 @@ void write_envelope(JsonWriter& json, Bytes envelope) {
         if ((bits & envelope_flags::smtputf8) != 0) json.boolean("smtputf8", true);
         if ((bits & envelope_flags::tls) != 0) json.boolean("tls", true);
         if ((bits & envelope_flags::tls_at_proxy) != 0) json.boolean("tls_at_proxy", true);
+        if ((bits & envelope_flags::tls_client_verified) != 0) json.boolean("tls_client_verified", true);
         if ((bits & envelope_flags::requiretls) != 0) json.boolean("requiretls", true);
     }
     if (const auto tls = find_envelope_field(envelope, EnvelopeField::tls)) {
@@ -68,6 +82,8 @@ void write_envelope(JsonWriter& json, Bytes envelope) {
         json.text("tls_version", text.substr(0, blank));
         json.text("tls_cipher", text.substr(std::min(blank + 1, text.size())));
     }
+    if (const auto client = find_envelope_field(envelope, EnvelopeField::tls_client))
+        write_tls_client(json, envelope, *client);
     if (const auto path = find_envelope_field(envelope, EnvelopeField::reverse_path))
         json.text("from", as_text(*path));
     json.begin_array("to");

@@ -17,6 +17,7 @@
 #include "admin/json.hpp"
 #include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "base/signal_mask.hpp"
 
 namespace ringmx::admin {
 
@@ -173,9 +174,7 @@ StatusServer::~StatusServer() {
 }
 
 void StatusServer::run() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    block_asynchronous_signals();
     pthread_setname_np(pthread_self(), "ringmx-status");
     for (;;) {
         std::array<pollfd, 2> fds = {{{listener_, POLLIN, 0}, {stop_event_, POLLIN, 0}}};

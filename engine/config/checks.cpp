@@ -81,6 +81,11 @@ void check_delivery(const Config& config, std::vector<Finding>& findings) {
 }
 
 void check_tls(const Config& config, std::vector<Finding>& findings) {
+    if (!config.tls.client_authorities.empty() &&
+        config.tls.client_certificates == ClientCertificates::none) {
+        findings.push_back(
+            {"tls.client_authorities", "needs tls.client_certificates = \"request\": no client is asked"});
+    }
     if (!config.tls.certificates.empty()) return;
     if (!config.server.listen_tls.empty()) {
         findings.push_back({"server.listen_tls", "needs a certificate: give tls.certificates"});
@@ -95,13 +100,47 @@ void check_confine(const ConfineConfig& confine, std::vector<Finding>& findings)
         findings.push_back({"confine.group", "needs confine.user"});
 }
 
+void check_deadline(std::string_view key, const ServiceConfig& service, const Config& config,
+                    std::vector<Finding>& findings) {
+    if (service.deadline_s < config.timeouts.command_s) return;
+    findings.push_back(
+        {key, quote(format_duration(service.deadline_s)) +
+                  " is not less than timeouts.command, which ends a session that waits so long"});
+}
+
+bool is_authorization(const std::string& field) {
+    constexpr std::string_view name = "authorization:";
+    return field.size() >= name.size() &&
+           std::equal(name.begin(), name.end(), field.begin(),
+                      [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + ('a' - 'A') : b); });
+}
+
 void check_recipients(const Config& config, std::vector<Finding>& findings) {
     const auto source = parse_recipients(config.accept.recipients);
-    if (!source || source->kind != RecipientsSource::Kind::socketmap) return;
-    if (config.accept.socketmap.deadline_s < config.timeouts.command_s) return;
-    findings.push_back({"accept.socketmap.deadline",
-                        quote(format_duration(config.accept.socketmap.deadline_s)) +
-                            " is not less than timeouts.command, which ends a session that waits so long"});
+    if (!source) return;
+    const HttpServiceConfig& http = config.accept.http;
+    if (source->kind == RecipientsSource::Kind::socketmap)
+        check_deadline("accept.socketmap.deadline", config.accept.socketmap, config, findings);
+    if (source->kind == RecipientsSource::Kind::http)
+        check_deadline("accept.http.deadline", http, config, findings);
+    if (!http.bearer_token_file.empty() &&
+        std::any_of(http.headers.begin(), http.headers.end(), is_authorization)) {
+        findings.push_back(
+            {"accept.http.headers", "has Authorization, as accept.http.bearer_token_file has"});
+    }
+    const auto asks_for = [&](std::string_view part) { return source->url.find(part) != std::string::npos; };
+    const std::vector<std::string>& domains = config.accept.domains;
+    const bool one_domain = domains.size() == 1 && domains.front() != "*";
+    if (source->kind == RecipientsSource::Kind::http && !asks_for("{recipient}") && !asks_for("{domain}") &&
+        !one_domain) {
+        findings.push_back(
+            {"accept.recipients",
+             "asks for {local} without {domain}, and accept.domains is not one single domain"});
+    }
+    if (!http.ca_file.empty() && source->kind == RecipientsSource::Kind::http &&
+        !source->url.starts_with("https://")) {
+        findings.push_back({"accept.http.ca_file", "is for a service at https://"});
+    }
 }
 
 void check_listeners(const ServerConfig& config, std::vector<Finding>& findings) {

@@ -43,7 +43,7 @@ struct ServerConfig {
     std::uint32_t cores = 0;                               // 0: "all"
     bool pin = true;                                       // pin each core's thread
     std::uint64_t memory_bytes = std::uint64_t{1} << 30;   // the budget of server.memory
-    std::uint32_t connections_max = 0;    // whole server; 0: from RLIMIT_NOFILE and the budget
+    std::uint32_t connections_max = 0;    // whole server; 0: from RLIMIT_NOFILE (of each core) and the budget
     std::uint32_t shutdown_grace_s = 30;  // deadline of a drain
 };
 
@@ -55,8 +55,8 @@ struct ConfineConfig {
     std::vector<std::string> write;
 };
 
-// How a socketmap service is asked for recipients.
-struct SocketmapConfig {
+// How a service is asked for recipients.
+struct ServiceConfig {
     std::uint32_t deadline_s = 5;      // of a recipient; then 451 4.4.3
     std::uint32_t connections = 4;     // each with one question at a time
     std::uint32_t questions = 256;     // under way, per core
@@ -65,12 +65,20 @@ struct SocketmapConfig {
     std::uint32_t missing_ttl_s = 60;  // and a no
 };
 
+// Beside that, of one that is asked over HTTP.
+struct HttpServiceConfig : ServiceConfig {
+    std::string ca_file;               // empty: the system's authorities
+    std::string bearer_token_file;     // empty: no token
+    std::vector<std::string> headers;  // "Name: value", of each request
+};
+
 struct AcceptConfig {
     std::vector<std::string> domains;       // "*": every domain
     std::string recipients;                 // as parse_recipients() reads it; empty: every local part
     std::string recipient_delimiter = "+";  // each character begins a sub-address
     std::uint32_t recipients_check_s = 60;  // how often a file of recipients is looked at
-    SocketmapConfig socketmap;
+    ServiceConfig socketmap;
+    HttpServiceConfig http;
 };
 
 struct BareNewlineException {
@@ -105,6 +113,7 @@ struct TlsConfig {
     std::uint32_t tickets = 1;
     std::uint32_t ticket_lifetime_s = 12 * 3600;
     ClientCertificates client_certificates = ClientCertificates::none;
+    std::string client_authorities;  // a PEM file or a folder of them; empty: none are verified
     bool requiretls = true;
     std::uint32_t check_interval_s = 60;  // how often the files are looked at
 };

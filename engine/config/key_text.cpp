@@ -77,7 +77,7 @@ struct ValueText {
     std::string operator()(const std::vector<std::string>* list) const {
         std::string text = "[";
         for (const std::string& element : *list)
-            text += (text.size() > 1 ? ", " : "") + quote(element);
+            text += (text.size() > 1 ? ", " : "") + basic_string(element);
         return text + "]";
     }
     std::string operator()(const std::vector<BareNewlineException>* list) const {
@@ -134,6 +134,8 @@ std::string_view type_name(KeyType type) {
             return "path";
         case KeyType::paths:
             return "array of paths";
+        case KeyType::headers:
+            return "array of header fields";
         case KeyType::recipients:
             return "path, or kind:place";
         case KeyType::characters:
@@ -188,9 +190,11 @@ std::string limits_text(const Key& key) {
             return key.least == 0 ? "at most 4096 octets" : "1 to 4096 octets";
         case KeyType::paths:
             return "each 1 to 4096 octets";
+        case KeyType::headers:
+            return "`Name: value`; not `Host`, `Connection` and what frames a request";
         case KeyType::recipients:
             return "`file:`, `table:`, `lmdb:` with a path, `socketmap:unix:PATH:NAME`, "
-                   "`socketmap:inet:ADDRESS:PORT:NAME`";
+                   "`socketmap:inet:ADDRESS:PORT:NAME`, an `http://` or `https://` URL";
         case KeyType::characters:
             return "at most " + std::to_string(key.most);
         case KeyType::hostname:
@@ -221,12 +225,14 @@ std::string describe_allowed(const Key& key) {
             return "a name, such as \"ringmx\"";
         case KeyType::paths:
             return "an array of paths, such as [\"/var/lib/mail\"]";
+        case KeyType::headers:
+            return "an array of header fields, such as [\"X-Key: secret\"]";
         case KeyType::path:
             return key.least == 0 ? "a path as a string" : "a path, as a string that is not empty";
         case KeyType::recipients:
-            return "a path, or \"file:\", \"table:\" or \"lmdb:\" with a path, \"socketmap:unix:/path:name\" "
-                   "or "
-                   "\"socketmap:inet:127.0.0.1:port:name\"";
+            return "a path, or \"file:\", \"table:\" or \"lmdb:\" with a path, "
+                   "\"socketmap:unix:/path:name\", "
+                   "\"socketmap:inet:127.0.0.1:port:name\" or an \"http://\" or \"https://\" URL";
         case KeyType::characters:
             return "a string of at most " + std::to_string(key.most) + " visible ASCII characters";
         case KeyType::boolean:

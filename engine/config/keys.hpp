@@ -1,6 +1,6 @@
-// The table of configuration keys: one entry gives a key's name, type, default, limits, the version that
-// brought it, its description and the field it sets. Loading, error messages, `ringmx check --print-keys` and
-// the table in docs/configuration.md all come from it.
+// The table of configuration keys, a file in keys/ for each section: one entry gives a key's name, type,
+// default, limits, the version that brought it, its description and the field it sets. Loading, error
+// messages, `ringmx check --print-keys` and the table in docs/configuration.md all come from it.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,7 @@ enum class KeyType : std::uint8_t {
     duration,      // seconds: a whole number or "5m"
     choice,        // one of `choices`
     paths,         // an array of paths
+    headers,       // an array of header fields of HTTP, "Name: value"
     endpoints,     // an array of "ADDRESS:PORT"; `least` of them
     domains,       // an array of domain names
     networks,      // an array of networks in CIDR notation

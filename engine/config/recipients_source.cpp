@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/url_template.hpp"
 #include "config/config.hpp"
 
 namespace ringmx::config {
@@ -55,6 +56,14 @@ Result<RecipientsSource> parse_socketmap(std::string_view text) {
     return source;
 }
 
+Result<RecipientsSource> parse_http(std::string_view text) {
+    if (const auto url = UrlTemplate::parse(text); !url) return url.error();
+    RecipientsSource source;
+    source.kind = Kind::http;
+    source.url = text;
+    return source;
+}
+
 }  // namespace
 
 Result<RecipientsSource> parse_recipients(std::string_view text) {
@@ -62,11 +71,12 @@ Result<RecipientsSource> parse_recipients(std::string_view text) {
     const std::string_view word = kind_of(text);
     const std::string_view rest = word.empty() ? text : text.substr(word.size() + 1);
     if (word == "socketmap") return parse_socketmap(rest);
+    if (word == "http" || word == "https") return parse_http(text);
     RecipientsSource source;
     source.kind = word == "table" ? Kind::table : word == "lmdb" ? Kind::lmdb : Kind::file;
     if (source.kind == Kind::file && !word.empty() && word != "file") {
         return Error{EINVAL, "there is no kind \"" + std::string(word) +
-                                 "\"; the kinds are file, table, lmdb and socketmap"};
+                                 "\"; the kinds are file, table, lmdb, socketmap, http and https"};
     }
     if (rest.empty()) return Error{EINVAL, "there is no path behind \"" + std::string(word) + ":\""};
     source.path = rest;
@@ -83,6 +93,8 @@ std::string to_text(const RecipientsSource& source) {
             return "table:" + source.path;
         case Kind::lmdb:
             return "lmdb:" + source.path;
+        case Kind::http:
+            return source.url;
         case Kind::socketmap:
             break;
     }

@@ -16,12 +16,14 @@ struct RecipientsSource {
         file,       // "/path", "file:/path": a text file
         table,      // "table:/path": made by `ringmxctl recipients build`
         lmdb,       // "lmdb:/path"
-        socketmap   // "socketmap:unix:/path:name", "socketmap:inet:address:port:name"
+        socketmap,  // "socketmap:unix:/path:name", "socketmap:inet:address:port:name"
+        http        // "http://host/path?address={recipient}", "https://..."
     };
     Kind kind = Kind::everybody;
     std::string path;     // of a file, a folder, a Unix socket; empty: `address`
     PeerAddress address;  // with its port
     std::string map;      // the name behind a socketmap's address
+    std::string url;      // of an HTTP service; UrlTemplate::parse() takes it
 };
 
 // The error says what is wrong, as the end of a sentence.

@@ -122,9 +122,36 @@ bool is_accepted_domain(const std::string& text) {
     return literal ? text.find_first_of(" \t\r\n") == std::string::npos : is_domain_name(text);
 }
 
+bool is_token_character(char c) {
+    constexpr std::string_view symbols = "!#$%&'*+-.^_`|~";
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           symbols.find(c) != std::string_view::npos;
+}
+
+bool is_same(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return (x | 0x20) == (y | 0x20); });
+}
+
+// "Name: value" (RFC 9110 §5), of those that say nothing about the connection and the request's frame.
+bool is_header_field(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos || colon == 0 || text.size() > kTextOctetsMax) return false;
+    const std::string_view name = text.substr(0, colon);
+    const std::string_view value = text.substr(colon + 1);
+    if (!std::all_of(name.begin(), name.end(), is_token_character)) return false;
+    if (std::any_of(value.begin(), value.end(), [](char c) { return c < ' ' || c > '~'; })) return false;
+    if (value.find_first_not_of(' ') == std::string_view::npos) return false;
+    constexpr std::string_view ours[] = {"Connection", "Content-Length", "Expect", "Host",
+                                         "Transfer-Encoding"};
+    return std::none_of(std::begin(ours), std::end(ours),
+                        [name](std::string_view one) { return is_same(name, one); });
+}
+
 bool is_element(KeyType type, const std::string& text) {
     if (type == KeyType::endpoints) return parse_endpoint(text).has_value();
     if (type == KeyType::domains) return is_accepted_domain(text);
+    if (type == KeyType::headers) return is_header_field(text);
     return !text.empty() && text.size() <= kTextOctetsMax && text.find('\0') == std::string::npos;
 }
 
@@ -244,6 +271,7 @@ std::optional<std::string> set_value(const Key& key, const Value& value, Config&
         case KeyType::paths:
         case KeyType::endpoints:
         case KeyType::domains:
+        case KeyType::headers:
             return set_list(key, value, config);
         case KeyType::networks:
             return set_networks(key, value, config);

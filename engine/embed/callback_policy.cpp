@@ -86,6 +86,13 @@ ringmx::Decision CallbackPolicy::ask(const Callback& callback, const policy::Tic
     client.name = facts.name;
     client.extended = facts.extended;
     client.tls = facts.tls;
+    client.tls_version = facts.tls_version;
+    client.tls_cipher = facts.tls_cipher;
+    client.tls_at_proxy = facts.tls_at_proxy;
+    client.tls_client_sha256 = facts.tls_client_sha256;
+    client.tls_client_subject = facts.tls_client_subject;
+    client.tls_client_verified = facts.tls_client_verified;
+    client.tls_client_problem = facts.tls_client_problem;
     last_ = callback(detail::TicketMaker::make(port_, question), client, others...);
     return detail::to_engine(last_);
 }

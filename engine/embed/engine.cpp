@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "base/clock.hpp"
+#include "base/signal_mask.hpp"
 #include "embed/callback_policy.hpp"
 #include "embed/object_backend.hpp"
 #include "embed/options.hpp"
@@ -23,11 +24,7 @@ namespace {
 class SignalsBlocked {
  public:
     SignalsBlocked() {
-        sigset_t set;
-        sigfillset(&set);
-        for (const int raised_by_fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS})
-            sigdelset(&set, raised_by_fault);
-        sigdelset(&set, SIGPROF);
+        const sigset_t set = asynchronous_signals();
         pthread_sigmask(SIG_BLOCK, &set, &before_);
     }
     ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }

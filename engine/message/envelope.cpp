@@ -13,7 +13,7 @@ constexpr std::size_t kClientAddressAt = 4;
 constexpr std::uint8_t kFamilyIpv4 = 4;
 constexpr std::uint8_t kFamilyIpv6 = 6;
 constexpr std::uint8_t kFieldFirst = static_cast<std::uint8_t>(EnvelopeField::client);
-constexpr std::uint8_t kFieldLast = static_cast<std::uint8_t>(EnvelopeField::tls);
+constexpr std::uint8_t kFieldLast = static_cast<std::uint8_t>(EnvelopeField::tls_client_problem);
 
 std::uint8_t byte_at(Bytes bytes, std::size_t at) {
     return std::to_integer<std::uint8_t>(bytes[at]);

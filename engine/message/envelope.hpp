@@ -33,6 +33,9 @@ enum class EnvelopeField : std::uint8_t {
     dead_reason = 14,    // why, in words; UTF-8 is not checked
     // Behind `flags`, if the transaction ran under TLS:
     tls = 15,  // protocol version, blank, cipher suite: "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    // Behind that, if the client has shown a certificate:
+    tls_client = 16,          // 32 octets of SHA-256 of its DER, then its subject (RFC 2253)
+    tls_client_problem = 17,  // why it was not verified, in words; absent: it was, or nobody has tried
 };
 
 namespace envelope_flags {
@@ -43,6 +46,7 @@ constexpr std::uint32_t body_binary = 8;    // BODY=BINARYMIME (RFC 3030)
 constexpr std::uint32_t tls = 16;           // the transaction ran under TLS
 constexpr std::uint32_t requiretls = 32;    // MAIL ... REQUIRETLS (RFC 8689): to be sent on under TLS only
 constexpr std::uint32_t tls_at_proxy = 64;  // with `tls`: it ended at a proxy, which said so (docs/proxy.md)
+constexpr std::uint32_t tls_client_verified = 128;  // with `tls`: so was the client's certificate
 }  // namespace envelope_flags
 
 namespace notify_flags {

@@ -31,17 +31,19 @@ struct ClientFacts {
     std::string_view tls_version{};
     std::string_view tls_cipher{};
     // Of a client that was asked for its certificate (tls.client_certificates) and has one: the SHA-256 of
-    // its DER, 32 octets, and its subject (RFC 2253). It has the key; nobody has vouched for the names.
+    // its DER, 32 octets, and its subject (RFC 2253). It has the key; who has vouched for the names is the
+    // matter of tls_client_verified: one of tls.client_authorities, or with tls_at_proxy the proxy says so.
     std::string_view tls_client_sha256{};
     std::string_view tls_client_subject{};
+    bool tls_client_verified = false;
+    std::string_view tls_client_problem{};  // why not; static; empty: nobody has tried
     // Of a client that a proxy (PROXY protocol) or another MTA (XCLIENT) has named: docs/proxy.md. Views are
     // empty, and families none, where nothing was told.
     PeerAddress via{};          // the connection's own peer; family none: the client itself
     PeerAddress destination{};  // where the client has connected to
     bool tls_at_proxy =
         false;  // `tls` is between the client and the proxy; version and suite as it told them
-    bool tls_client_verified = false;    // by the proxy
-    std::string_view tls_client_name{};  // the common name of that certificate
+    std::string_view tls_client_name{};  // the common name of the certificate that the proxy was shown
     std::string_view authority{};        // the server name that the client asked the proxy for
     std::string_view unique_id{};        // the proxy's, of this connection: octets
     std::string_view host{};             // the client's host name, as the other MTA has looked it up

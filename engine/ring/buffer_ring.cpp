@@ -28,7 +28,7 @@ std::byte* map_pages(std::size_t octets) {
 }  // namespace
 
 Result<std::unique_ptr<BufferRing>> BufferRing::create(Ring& ring, std::uint16_t group, std::uint32_t entries,
-                                                       std::size_t buffer_bytes) {
+                                                       std::size_t buffer_bytes, std::uint32_t supply) {
     RMX_ASSERT(entries > 0 && entries <= kEntriesMax && (entries & (entries - 1)) == 0);
     RMX_ASSERT(buffer_bytes > 0 && buffer_bytes <= UINT32_MAX);
     std::unique_ptr<BufferRing> self(new BufferRing);
@@ -48,7 +48,7 @@ Result<std::unique_ptr<BufferRing>> BufferRing::create(Ring& ring, std::uint16_t
     const int result = io_uring_register_buf_ring(ring.raw(), &registration, 0);
     if (result < 0) return system_error(-result, "io_uring: registering a ring of receive buffers");
     self->ring_ = &ring;
-    self->wanted_ = std::min(supply_min, entries);
+    self->wanted_ = std::min(supply, entries);
     self->free_.reserve(entries);
     for (std::uint32_t id = entries; id > 0; --id)
         self->give_back(static_cast<std::uint16_t>(id - 1));

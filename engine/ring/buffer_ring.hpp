@@ -23,11 +23,13 @@ namespace ringmx::ring {
 
 class BufferRing {
  public:
-    // `entries` is a power of two, at most 32768. The memory is mapped, page aligned, never huge pages.
-    static Result<std::unique_ptr<BufferRing>> create(Ring& ring, std::uint16_t group, std::uint32_t entries,
-                                                      std::size_t buffer_bytes);
     // The supply to begin with, and the least.
     static constexpr std::uint32_t supply_min = 8;
+    // `entries` is a power of two, at most 32768. The memory is mapped, page aligned, never huge pages.
+    // `supply`: to begin with.
+    static Result<std::unique_ptr<BufferRing>> create(Ring& ring, std::uint16_t group, std::uint32_t entries,
+                                                      std::size_t buffer_bytes,
+                                                      std::uint32_t supply = supply_min);
     ~BufferRing();
     BufferRing(const BufferRing&) = delete;
     BufferRing& operator=(const BufferRing&) = delete;

@@ -22,7 +22,7 @@ Result<KernelFeatures> probe_kernel() {
     found.direct_accept = steps::direct_accept();
     found.message_ring = steps::message_ring();
     found.min_wait = steps::min_wait();
-    found.receive_cap = steps::receive_cap();
+    found.receive_limit = steps::receive_limit();
     found.no_iowait = steps::no_iowait();
     return found;
 }
@@ -52,7 +52,7 @@ std::string KernelFeatures::summary() const {
     add(direct_accept, "direct_accept");
     add(message_ring, "message_ring");
     add(min_wait, "min_wait");
-    add(receive_cap, "receive_cap");
+    add(receive_limit, "receive_limit");
     add(no_iowait, "no_iowait");
     return line;
 }

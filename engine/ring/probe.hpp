@@ -18,7 +18,7 @@ struct KernelFeatures {
     bool direct_accept = false;      // 5.19, direct descriptors allocated by the kernel
     bool message_ring = false;       // 5.18
     bool min_wait = false;           // 6.12
-    bool receive_cap = false;        // 6.17: per-shot cap of multishot receive
+    bool receive_limit = false;      // 6.17: a multishot receive that ends behind so many octets
     bool no_iowait = false;          // 6.15
 
     // What the server cannot do without and is missing, as sentences; empty: all there.

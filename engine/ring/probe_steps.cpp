@@ -100,11 +100,11 @@ class TrialBuffers {
 
 static_assert(kBuffers * kBufferBytes <= limits::page_bytes);
 
-// Arms a multishot receive of at most `cap` octets a shot (0: a buffer's worth).
-void arm_receive(TrialRing& ring, int socket, std::uint32_t cap) {
+// Arms a multishot receive of `limit` octets in all (0: until it is cancelled).
+void arm_receive(TrialRing& ring, int socket, std::uint32_t limit) {
     io_uring_sqe* sqe = ring.request();
     io_uring_prep_recv_multishot(sqe, socket, nullptr, 0, 0);
-    sqe->len = cap;
+    uapi::receive_limit(*sqe) = limit;
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = kGroup;
 }
@@ -159,8 +159,8 @@ bool multishot_receive() {
     return true;
 }
 
-bool receive_cap() {
-    constexpr std::uint32_t cap = 100;
+bool receive_limit() {
+    constexpr std::uint32_t limit = 100;
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
     const Descriptor ours(ends[0]);
@@ -168,12 +168,11 @@ bool receive_cap() {
     TrialRing ring;
     if (!ring.ok()) return false;
     const TrialBuffers buffers(ring);
-    if (!buffers.ok() || !send_octets(peer.get(), cap + cap / 2)) return false;
-    arm_receive(ring, ours.get(), cap);
+    if (!buffers.ok() || !send_octets(peer.get(), limit + limit / 2)) return false;
+    arm_receive(ring, ours.get(), limit);
     if (!ring.submit()) return false;
-    const auto first = ring.wait();
-    const auto second = ring.wait();
-    return first && second && first->result == std::int32_t{cap} && second->result == std::int32_t{cap / 2};
+    const auto only = ring.wait();
+    return only && only->result >= std::int32_t{limit} && (only->flags & IORING_CQE_F_MORE) == 0;
 }
 
 bool direct_accept() {

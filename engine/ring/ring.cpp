@@ -1,6 +1,7 @@
 #include "ring/ring.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <ctime>
 
@@ -94,8 +95,7 @@ unsigned Ring::publish() {
     return sq.sqe_tail - io_uring_smp_load_acquire(sq.khead);
 }
 
-// Hands the queue to the kernel without waiting and without asking for completions.
-void Ring::submit_now() {
+void Ring::submit() {
     for (int attempt = 0; attempt < kSubmitAttemptsMax; ++attempt) {
         const unsigned pending = publish();
         if (pending == 0) return;
@@ -122,7 +122,7 @@ io_uring_sqe* Ring::request() {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     if (__builtin_expect(sqe == nullptr, 0)) {
         ++counters_.queue_full;
-        submit_now();
+        submit();
         sqe = io_uring_get_sqe(&ring_);
         RMX_ASSERT(sqe != nullptr);
     }
@@ -134,7 +134,7 @@ void Ring::reserve(std::uint32_t count) {
     RMX_ASSERT(count <= ring_.sq.ring_entries);
     if (io_uring_sq_space_left(&ring_) >= count) return;
     ++counters_.queue_full;
-    submit_now();
+    submit();
 }
 
 int Ring::enter(std::int64_t timeout_ns, std::uint32_t batch, std::uint32_t batch_wait_us) {
@@ -185,21 +185,32 @@ int Ring::enter(std::int64_t timeout_ns, std::uint32_t batch, std::uint32_t batc
 }
 
 std::uint64_t Ring::add_handler(CompletionHandler& handler) {
-    RMX_ASSERT(handler_count_ < handlers_.size());
-    const std::uint64_t op = kHandlerOp + handler_count_;
-    handlers_[handler_count_++] = &handler;
-    return op << 56;
+    RMX_ASSERT(handlers_free_ != 0);
+    const auto index = static_cast<std::uint32_t>(std::countr_zero(handlers_free_));
+    handlers_free_ &= ~(1u << index);
+    handlers_[index] = &handler;
+    return std::uint64_t{kHandlerOp + index} << 56;
+}
+
+// Takes the tag's handler away; returns its place.
+std::uint32_t Ring::take_handler(std::uint64_t tag) {
+    const auto index = static_cast<std::uint32_t>(tag >> 56) - kHandlerOp;
+    RMX_ASSERT(index < kHandlersMax && handlers_[index] != nullptr);
+    handlers_[index] = nullptr;
+    return index;
 }
 
 void Ring::remove_handler(std::uint64_t tag) {
-    const std::uint64_t index = (tag >> 56) - kHandlerOp;
-    RMX_ASSERT(index < handler_count_);
-    handlers_[index] = nullptr;
+    take_handler(tag);
+}
+
+void Ring::remove_idle_handler(std::uint64_t tag) {
+    handlers_free_ |= 1u << take_handler(tag);
 }
 
 void Ring::dispatch(std::uint8_t op, const io_uring_cqe& cqe) {
     const std::uint32_t index = op - std::uint32_t{kHandlerOp};
-    RMX_ASSERT(index < handler_count_);
+    RMX_ASSERT(index < kHandlersMax && (handlers_free_ >> index & 1) == 0);
     constexpr std::uint64_t payload_mask = (std::uint64_t{1} << 56) - 1;
     CompletionHandler* handler = handlers_[index];
     if (handler != nullptr) handler->on_completion(cqe.user_data & payload_mask, cqe.res, cqe.flags);

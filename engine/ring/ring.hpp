@@ -76,6 +76,10 @@ class Ring {
     // Room for `count` requests that must stay in one submission (links).
     void reserve(std::uint32_t count);
 
+    // Hands the queue to the kernel without waiting and without asking for completions: what is over at once
+    // is there, and nothing else, unless completions have overflowed: then it comes with the next enter().
+    void submit();
+
     // Submits everything and waits for at least one completion, at most `timeout_ns` (0: does not wait;
     // negative: no timeout). Where the kernel can (6.12), `batch` > 1 waits up to `batch_wait_us` for that
     // many. Returns 0 or -errno for errors that need a person; interruptions, timeouts and busy are normal
@@ -105,11 +109,16 @@ class Ring {
         return tail - first;
     }
 
-    // Registers a handler; returns the tag to be or-ed into user_data (its op in the top 8 bits). At most 16.
+    // Registers a handler; returns the tag to be or-ed into user_data (its op in the top 8 bits). At most 16
+    // at a time, those counted that remove_handler() has removed.
     std::uint64_t add_handler(CompletionHandler& handler);
-    // Completions with this tag are dropped from now on (their buffers are the handler's business). Tags are
-    // not reused.
+    // Completions with this tag are dropped from now on (their buffers are the handler's business). They may
+    // still come, and nobody knows how many (another ring can send them): the tag is given to no other
+    // handler.
     void remove_handler(std::uint64_t tag);
+    // Removes a handler whose requests have all been completed, and that no other ring sends messages to: no
+    // completion with its tag can come any more, so the tag is the next handler's.
+    void remove_idle_handler(std::uint64_t tag);
 
     bool has_completions() const { return io_uring_cq_ready(&ring_) != 0; }
     int fd() const { return ring_.ring_fd; }
@@ -120,12 +129,13 @@ class Ring {
     Ring() = default;
     void choose_enter();
     unsigned publish();
-    void submit_now();
     void dispatch(std::uint8_t op, const io_uring_cqe& cqe);
+    std::uint32_t take_handler(std::uint64_t tag);
 
     io_uring ring_{};
-    std::array<CompletionHandler*, 16> handlers_{};
-    std::uint32_t handler_count_ = 0;
+    static constexpr std::uint32_t kHandlersMax = 16;
+    std::array<CompletionHandler*, kHandlersMax> handlers_{};  // null: none, or one that was removed
+    std::uint32_t handlers_free_ = (1u << kHandlersMax) - 1;   // a bit for each place that may be given out
     bool open_ = false;
     bool min_wait_ = false;
     unsigned enter_flags_ = 0;     // of every io_uring_enter

@@ -33,6 +33,13 @@ static_assert(offsetof(WaitArgument, timespec) == offsetof(io_uring_getevents_ar
 // liburing's internal flag (io_uring::int_flags): enter_ring_fd is an index from io_uring_register_ring_fd.
 constexpr unsigned kRegisteredRingFd = 1;
 
+// io_uring_sqe::optlen as of 6.17: a multishot receive ends with the first completion by which it has brought
+// so many octets or more; 0: none. It is in the place
+// of what a receive does not use; earlier kernels refuse a receive in which it is not 0.
+inline __u32& receive_limit(io_uring_sqe& sqe) {
+    return sqe.file_index;
+}
+
 // io_uring_enter(2) itself. Returns what it submitted, or -errno.
 int enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
           const WaitArgument* argument);

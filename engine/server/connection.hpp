@@ -52,17 +52,21 @@ class Connection final : public smtp::Handler {
     void begin();                             // just accepted: banner, first receive
     void begin_tls();                         // the same on a listener where TLS comes first
     void begin_behind_proxy(bool tls_first);  // either of them, once the PROXY header has come
-    void on_receive(std::int32_t result, Bytes data, bool armed_still);
+    // `more`: there is more in the socket.
+    void on_receive(std::int32_t result, Bytes data, bool armed_still, bool more);
+    void on_bulk_receive(std::int32_t result, Bytes data, bool more);
+    void on_readable();
     void on_send(std::int32_t result);
     void on_cancelled();
     void on_shut_down();
 
     // --- work queued by the core for later in the same turn ---
-    void send_pending();  // one send for all replies of the turn
-    void arm_receive();   // if it is wanted
-    void go_on();         // room may be had again: a part came back, a chunk was released
-    void shake_hands();   // its turn has come (Core::queue_handshake, Core::await_handshake)
-    void on_stored();     // message_ carries storage's outcome
+    void send_pending();                     // one send for all replies of the turn
+    void arm_receive();                      // if it is wanted
+    bool receive_bulk(MutableBytes buffer);  // requests what is there now; false: nothing is wanted
+    void go_on();                            // room may be had again: a part came back, a chunk was released
+    void shake_hands();  // its turn has come (Core::queue_handshake, Core::await_handshake)
+    void on_stored();    // message_ carries storage's outcome
     void on_policy_answer(const policy::Ticket& ticket, const Decision& decision);
     std::int64_t on_timer(std::int64_t now_ns);  // returns the next deadline
     void hurry();                                // stress has begun: deadlines come nearer
@@ -78,7 +82,9 @@ class Connection final : public smtp::Handler {
 
  private:
     enum class Phase : std::uint8_t { open, flushing, lingering, ending, closing };
-    enum class Receive : std::uint8_t { none, multishot, single };
+    // Of mail data in bulk mode, and behind the last reply: a poll, then its turn (queued), then one receive
+    // that is over at once (now).
+    enum class Receive : std::uint8_t { none, multishot, poll, queued, now };
     enum class Question : std::uint8_t {
         none,
         banner,
@@ -115,6 +121,9 @@ class Connection final : public smtp::Handler {
     void cancel_receive();
     bool wants_receive() const;
     std::size_t bulk_octets();
+    bool receives_bulk() const { return phase_ == Phase::lingering || wants_bulk(); }
+    void receive_is_over();
+    void take(std::int32_t result, Bytes data);
     void drop_output();
     // What is on its way to the socket.
     Chunk*& wire() { return tls_ ? tls_->wire : output_; }
@@ -167,6 +176,8 @@ class Connection final : public smtp::Handler {
     void log_tls(std::string_view event, tls::Failure failure, std::string_view text);
     std::string_view tls_text(std::array<char, kTlsTextOctets>& buffer) const;
     void add_tls_facts(policy::ClientFacts& facts) const;
+    bool client_is_verified() const;
+    bool write_tls_client();  // into the envelope; false: it does not fit
 
     // --- connection_front.cpp ---
     Decision on_xclient(const smtp::XclientCommand& command) override;
@@ -253,6 +264,7 @@ class Connection final : public smtp::Handler {
     bool send_queued_ = false;
     bool arm_queued_ = false;
     bool first_receive_ = true;
+    bool readable_ = false;          // in bulk mode: the socket is known not to be empty
     bool extended_ = false;          // EHLO rather than HELO
     bool offered_extended_ = false;  // with offered_name_
     bool exempt_ : 1 = true;         // admission does not look at this client

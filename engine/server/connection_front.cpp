@@ -148,6 +148,10 @@ Decision Connection::on_xclient(const smtp::XclientCommand& command) {
         const std::uint16_t port = command.address->family == PeerAddress::Family::none ? 0 : peer_.port;
         peer_ = *command.address;
         peer_.port = port;
+        // A certificate is that of the MTA in front, or of the client before.
+        if (tls_) tls_->client.reset();
+        front.tls_client_name.clear();
+        front.tls_client_verified = false;
     }
     if (command.port) peer_.port = *command.port;
     if (command.destination) {
@@ -198,6 +202,7 @@ void Connection::add_front_facts(policy::ClientFacts& facts) const {
     facts.tls_cipher = tls.substr(std::min(blank + 1, tls.size()));
     facts.tls_client_sha256 = {};
     facts.tls_client_subject = {};
+    facts.tls_client_problem = {};
     facts.tls_client_name = front_->tls_client_name;
     facts.tls_client_verified = front_->tls_client_verified;
 }

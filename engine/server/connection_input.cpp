@@ -12,9 +12,6 @@ namespace ringmx::server {
 
 namespace {
 
-constexpr std::uint64_t kBulkOctets =
-    limits::chunk_large_bytes;  // mail data from here on is received in bulk mode
-
 constexpr Reply kOutOfMemory{421, {4, 3, 1}, "Out of memory, try again later"};
 
 }  // namespace
@@ -126,7 +123,8 @@ void Connection::drop_held() {
 bool Connection::wants_bulk() const {
     if (message_ == nullptr || !session_.in_mail_data()) return false;
     if (core_.memory_is_short()) return true;  // what is not received need not be held
-    return message_->body_bytes >= kBulkOctets || session_.body_octets_expected() >= kBulkOctets;
+    return message_->body_bytes >= limits::bulk_octets_min ||
+           session_.body_octets_expected() >= limits::bulk_octets_min;
 }
 
 // --- deadlines

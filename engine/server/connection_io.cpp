@@ -3,8 +3,11 @@
 #include <cerrno>
 #include <utility>
 
+#include <poll.h>
+
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "ring/uapi.hpp"
 #include "server/connection.hpp"
 #include "server/core.hpp"
 #include "server/operations.hpp"
@@ -37,12 +40,33 @@ void Connection::begin() {
 // --- input
 // -------------------------------------------------------------------------------------------------------
 
-void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
-    if (!armed_still) {
-        receive_ = Receive::none;
-        cancel_sent_ = false;
-        --operations_;
-    }
+void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still, bool more) {
+    if (!armed_still) receive_is_over();
+    readable_ = more;
+    take(result, data);
+}
+
+void Connection::on_readable() {
+    receive_is_over();
+    if (phase_ == Phase::ending) return close_if_idle();
+    readable_ = true;  // or it was cancelled: then a receive finds nothing
+    queue_arm();
+}
+
+void Connection::on_bulk_receive(std::int32_t result, Bytes data, bool more) {
+    receive_is_over();
+    readable_ = more;
+    if (result == -EAGAIN && phase_ != Phase::ending) return queue_arm();
+    take(result, data);
+}
+
+void Connection::receive_is_over() {
+    receive_ = Receive::none;
+    cancel_sent_ = false;
+    --operations_;
+}
+
+void Connection::take(std::int32_t result, Bytes data) {
     if (phase_ == Phase::ending) return close_if_idle();
     if (phase_ == Phase::lingering || phase_ == Phase::flushing) {
         if (result <= 0 && result != -ENOBUFS && result != -ECANCELED) end_of_input_ = true;
@@ -64,6 +88,7 @@ void Connection::on_receive(std::int32_t result, Bytes data, bool armed_still) {
     } else if (result == -ENOBUFS) {
         stalled_ = true;
         core_.counters().receive_buffers_exhausted.add(1);
+        if (!std::exchange(arm_queued_, true)) core_.queue_arm_behind_others(slot_);
     } else if (result != -ECANCELED) {
         return peer_gone();
     }
@@ -89,26 +114,46 @@ bool Connection::wants_receive() const {
 void Connection::arm_receive() {
     arm_queued_ = false;
     if (!wants_receive()) return;
-    // Bulk mode receives one buffer at a time, and no more than there is room for: a client can never be
-    // ahead of storage by more than that.
-    const bool lingers = phase_ == Phase::lingering;
-    const bool single = lingers || wants_bulk();
-    const std::size_t octets = lingers ? limits::receive_buffer_large_bytes : single ? bulk_octets() : 0;
-    if (single && octets == 0) return;  // go_on() comes back here
+    if (receives_bulk() && readable_) {
+        receive_ = Receive::queued;
+        return core_.queue_bulk_receive(slot_);
+    }
     io_uring_sqe* sqe = core_.ring().request();
-    if (single) {
-        io_uring_prep_recv(sqe, static_cast<int>(slot_), nullptr, octets, 0);
-        sqe->buf_group = core_.large_buffers().group();
+    if (receives_bulk()) {
+        io_uring_prep_poll_add(sqe, static_cast<int>(slot_), POLLIN);
+        stamp(sqe, Op::readable, slot_, generation_);
+        receive_ = Receive::poll;
     } else {
         io_uring_prep_recv_multishot(sqe, static_cast<int>(slot_), nullptr, 0, 0);
-        sqe->buf_group = core_.small_buffers().group();
+        stamp(sqe, Op::receive, slot_, generation_);
+        sqe->buf_group = core_.buffers().group();
+        if (core_.limits_receives()) ring::uapi::receive_limit(*sqe) = limits::bulk_octets_min;
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        if (first_receive_) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;  // the server speaks first
+        receive_ = Receive::multishot;
     }
-    stamp(sqe, single ? Op::receive_bulk : Op::receive, slot_, generation_);
-    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
-    if (first_receive_) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;  // the server speaks first
+    sqe->flags |= IOSQE_FIXED_FILE;
     first_receive_ = false;
-    receive_ = single ? Receive::single : Receive::multishot;
     ++operations_;
+}
+
+// No more than there is room for: a client can never be ahead of storage by more than that.
+bool Connection::receive_bulk(MutableBytes buffer) {
+    if (receive_ == Receive::queued) receive_ = Receive::none;
+    if (!wants_receive() || !receives_bulk() || !readable_) {
+        if (wants_receive()) queue_arm();
+        return false;
+    }
+    const std::size_t octets =
+        phase_ == Phase::lingering ? buffer.size() : std::min(bulk_octets(), buffer.size());
+    if (octets == 0) return false;  // go_on() comes back here
+    io_uring_sqe* sqe = core_.ring().request();
+    io_uring_prep_recv(sqe, static_cast<int>(slot_), buffer.data(), octets, MSG_DONTWAIT);
+    stamp(sqe, Op::receive_bulk, slot_, generation_);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    receive_ = Receive::now;
+    ++operations_;
+    return true;
 }
 
 // How much may be received now without having to be held; 0: there is no room, and the connection is queued
@@ -116,15 +161,14 @@ void Connection::arm_receive() {
 std::size_t Connection::bulk_octets() {
     const std::size_t room = body_room().size();
     if (room == 0) return 0;
-    return std::min(tls_ ? ciphertext_octets(room) : room, limits::receive_buffer_large_bytes);
+    return tls_ ? ciphertext_octets(room) : room;
 }
 
 void Connection::cancel_receive() {
-    if (receive_ == Receive::none || cancel_sent_) return;
-    const Op armed = receive_ == Receive::single ? Op::receive_bulk : Op::receive;
+    if (receive_ != Receive::multishot || cancel_sent_) return;
     io_uring_sqe* sqe = core_.ring().request();
-    io_uring_prep_cancel64(sqe, ring::UserData{static_cast<std::uint8_t>(armed), slot_, generation_}.pack(),
-                           0);
+    const ring::UserData armed{static_cast<std::uint8_t>(Op::receive), slot_, generation_};
+    io_uring_prep_cancel64(sqe, armed.pack(), 0);
     stamp(sqe, Op::cancel, slot_, generation_);
     cancel_sent_ = true;
     ++operations_;
@@ -157,8 +201,10 @@ void Connection::settle() {
         if (!has_output()) finish_flush();
         return;
     }
-    const bool ahead = held_bytes_ > limits::input_held_bytes_max || wants_bulk();
-    if (receive_ == Receive::multishot && ahead) cancel_receive();
+    // What is left of a receive that ends by itself soon is cheaper than a cancel, but wants memory.
+    const bool ends_soon = core_.limits_receives() && !core_.memory_is_short();
+    const bool ahead = held_bytes_ > limits::input_held_bytes_max || (wants_bulk() && !ends_soon);
+    if (ahead) cancel_receive();
     if (wants_receive()) queue_arm();
 }
 

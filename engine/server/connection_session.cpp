@@ -258,13 +258,15 @@ bool Connection::write_envelope_head(const smtp::MailCommand& command) {
     const bool at_proxy = front_ && !front_->tls.empty();
     const std::string_view tls = at_proxy ? front_->tls : tls_ ? tls_text(buffer) : std::string_view{};
     const std::uint32_t flags = flags_of(command, is_extended()) | (tls.empty() ? 0 : envelope_flags::tls) |
-                                (at_proxy ? envelope_flags::tls_at_proxy : 0);
+                                (at_proxy ? envelope_flags::tls_at_proxy : 0) |
+                                (client_is_verified() ? envelope_flags::tls_client_verified : 0);
     message_->flags = flags;
     bool ok =
         pool.append_envelope(*message_, EnvelopeField::client, client) &&
         pool.append_envelope(*message_, EnvelopeField::client_name, as_bytes(client_name())) &&
         pool.append_envelope(*message_, EnvelopeField::flags, bytes_of(flags)) &&
         (tls.empty() || pool.append_envelope(*message_, EnvelopeField::tls, as_bytes(tls))) &&
+        (tls.empty() || at_proxy || write_tls_client()) &&
         pool.append_envelope(*message_, EnvelopeField::received_us, bytes_of(core_.now().wall_us)) &&
         pool.append_envelope(*message_, EnvelopeField::reverse_path, as_bytes(command.reverse_path.address));
     if (ok && command.size) {

@@ -5,7 +5,9 @@
 // as on any connection. Plaintext that the session has no room for stays in the channel if that has taken all
 // ciphertext, else it is held.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -17,6 +19,8 @@
 namespace ringmx::server {
 
 namespace {
+
+constexpr std::size_t kTlsClientOctets = 32 + 255;  // SHA-256 and subject of tls::ClientCertificate
 
 admin::Counter& counter_of(admin::CoreCounters& counters, tls::Failure failure) {
     switch (failure) {
@@ -179,6 +183,8 @@ void Connection::handshake_done() {
     admin::CoreCounters& counters = core_.counters();
     (tls_->facts.resumed ? counters.tls_handshakes_resumed : counters.tls_handshakes_full).add(1);
     tls_->client = tls_->channel->client_certificate();
+    if (tls_->client && tls_->client->verified) counters.tls_clients_verified.add(1);
+    if (tls_->client && !tls_->client->problem.empty()) counters.tls_clients_unverified.add(1);
     const bool began_with_tls = !session_.wants_handshake();
     session_.on_tls();
     // What the client said before it said in clear.
@@ -312,6 +318,29 @@ void Connection::add_tls_facts(policy::ClientFacts& facts) const {
     facts.tls_client_sha256 = {reinterpret_cast<const char*>(tls_->client->sha256.data()),
                                tls_->client->sha256.size()};
     facts.tls_client_subject = tls_->client->subject;
+    facts.tls_client_verified = tls_->client->verified;
+    facts.tls_client_problem = tls_->client->problem;
+}
+
+// By us or, if its TLS ends there, by the proxy.
+bool Connection::client_is_verified() const {
+    if (front_ && !front_->tls.empty()) return front_->tls_client_verified;
+    return session_.tls() == smtp::TlsUse::active && tls_->client && tls_->client->verified;
+}
+
+bool Connection::write_tls_client() {
+    if (!tls_->client) return true;
+    const tls::ClientCertificate& client = *tls_->client;
+    std::array<std::byte, kTlsClientOctets> room;
+    const auto digest = std::as_bytes(std::span(client.sha256));
+    const Bytes subject = as_bytes(client.subject);
+    auto end = std::copy(digest.begin(), digest.end(), room.begin());
+    end = std::copy(subject.begin(), subject.end(), end);
+    const Bytes shown(room.data(), static_cast<std::size_t>(end - room.begin()));
+    MessagePool& pool = core_.messages();
+    return pool.append_envelope(*message_, EnvelopeField::tls_client, shown) &&
+           (client.problem.empty() ||
+            pool.append_envelope(*message_, EnvelopeField::tls_client_problem, as_bytes(client.problem)));
 }
 
 }  // namespace ringmx::server

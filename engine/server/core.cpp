@@ -24,12 +24,13 @@ constexpr std::int64_t kAbandonWaitNs =
     5 * kNsPerSecond;  // then for a worker to give up what it does not finish
 constexpr unsigned kStorageRounds =
     4;  // replies may bring new messages within one turn; then the next turn serves them
+constexpr unsigned kBulkPiecesAtOnce = 4;    // received from one connection before the others have their turn
+constexpr unsigned kBulkPiecesPerTurn = 32;  // 2 MiB, then storage gets what there is, and replies leave
 constexpr std::uint32_t kSpareSlots = 16;
 constexpr std::size_t kTrimBytesMax = std::size_t{4}
                                       << 20;  // given back to the system per tick, of what nobody needed
 
-constexpr std::uint16_t kSmallGroup = 0;
-constexpr std::uint16_t kLargeGroup = 1;
+constexpr std::uint16_t kReceiveGroup = 0;
 
 // What storage may still touch until the process ends: not freed, and reachable.
 template <typename T>
@@ -74,20 +75,17 @@ Status Core::prepare() {
         pthread_setaffinity_np(pthread_self(), sizeof set,
                                &set);  // a core that may not be pinned still serves
     }
-    ring::RingOptions ring_options;
+    ring::RingOptions ring_options = options_.ring;
     ring_options.files_max = options_.connections_max + kSpareSlots;
     ring_options.restricted = true;
     auto ring = ring::Ring::create(ring_options);
     if (!ring) return ring.error();
     ring_ = std::move(*ring);
-    auto small = ring::BufferRing::create(*ring_, kSmallGroup, limits::receive_buffers_small,
-                                          limits::receive_buffer_small_bytes);
-    if (!small) return small.error();
-    small_buffers_ = std::move(*small);
-    auto large = ring::BufferRing::create(*ring_, kLargeGroup, limits::receive_buffers_large,
-                                          limits::receive_buffer_large_bytes);
-    if (!large) return large.error();
-    large_buffers_ = std::move(*large);
+    auto buffers = ring::BufferRing::create(*ring_, kReceiveGroup, limits::receive_buffers,
+                                            limits::receive_buffer_bytes);
+    if (!buffers) return buffers.error();
+    buffers_ = std::move(*buffers);
+    bulk_buffer_.resize(limits::receive_buffer_bulk_bytes);
 
     now_ = read_clock();
     const std::uint32_t slots = options_.connections_max + kSpareSlots;
@@ -109,12 +107,16 @@ Status Core::prepare() {
     }
     to_send_.reserve(slots);
     to_arm_.reserve(slots);
+    to_receive_.reserve(slots);
+    receiving_.reserve(slots);
     is_starved_.resize(slots, false);
     return ok_status();
 }
 
 // The loop. Its rules:
-// 1. One io_uring_enter per turn submits everything and waits; nothing else in a turn is a system call.
+// 1. One io_uring_enter per turn submits everything and waits; nothing else in a turn is a system call, but
+// for one that receives a piece of a long message's data, and one that wakes the log thread when its ring
+// fills.
 // 2. The clock is read once per turn.
 // 3. A completion only acts on the life of the slot that it was meant for; its buffer goes back in any case.
 // 4. Receive buffers go back within the turn; what a session could not take is copied to its connection.
@@ -133,8 +135,8 @@ void Core::run() {
         host_->poll();
         serve_handshakes();
         ring_->reap([this](const io_uring_cqe& cqe) { on_completion(cqe); });
-        small_buffers_->publish();
-        large_buffers_->publish();
+        receive_bulk();
+        buffers_->publish();
         if (stop_requested_.load(std::memory_order_acquire)) begin_drain();
         options_.policy->collect();
         for (unsigned round = 0; round < kStorageRounds; ++round) {
@@ -167,7 +169,7 @@ void Core::arm_wake() {
 
 bool Core::has_queued_work() const {
     return done_first_ != nullptr || !to_go_on_.empty() || !answers_.empty() || !to_send_.empty() ||
-           !to_arm_.empty() || !to_shake_.empty();
+           !to_arm_.empty() || !to_arm_again_.empty() || !to_receive_.empty() || !to_shake_.empty();
 }
 
 Connection* Core::find(std::uint32_t slot, std::uint32_t generation) {
@@ -191,8 +193,7 @@ void Core::release() {
     connections_.reset();
     messages_.reset();
     slabs_.reset();
-    small_buffers_.reset();
-    large_buffers_.reset();
+    buffers_.reset();
     ring_.reset();
 }
 
@@ -230,7 +231,6 @@ void Core::on_completion(const io_uring_cqe& cqe) {
         case Op::accept:
             return on_accepted(cqe, name);
         case Op::receive:
-        case Op::receive_bulk:
             return on_received(cqe, name);
         case Op::wake:
             return stop_requested_.load() ? void() : arm_wake();
@@ -239,12 +239,19 @@ void Core::on_completion(const io_uring_cqe& cqe) {
         default:
             break;
     }
+    if (op == Op::receive_bulk) bulk_under_way_ = false;
     Connection* connection = find(name.slot, name.generation);
     if (connection == nullptr) {
         options_.counters.stale_completions.add(1);
         return;
     }
     switch (op) {
+        case Op::readable:
+            return connection->on_readable();
+        case Op::receive_bulk:
+            return connection->on_bulk_receive(
+                cqe.res, Bytes(bulk_buffer_).first(static_cast<std::size_t>(std::max(cqe.res, 0))),
+                (cqe.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
         case Op::send:
             return connection->on_send(cqe.res);
         case Op::cancel:
@@ -297,19 +304,42 @@ bool Core::sends_proxy_header(const PeerAddress& peer, std::size_t listener) con
 }
 
 void Core::on_received(const io_uring_cqe& cqe, const ring::UserData& name) {
-    ring::BufferRing& buffers = static_cast<Op>(name.op) == Op::receive ? *small_buffers_ : *large_buffers_;
     const bool has_buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0;
     const std::uint16_t id = ring::BufferRing::buffer_id(cqe.flags);
-    if (has_buffer) buffers.taken();
-    if (cqe.res == -ENOBUFS) buffers.ran_out();
+    if (has_buffer) buffers_->taken();
+    if (cqe.res == -ENOBUFS) buffers_->ran_out();
     if (Connection* connection = find(name.slot, name.generation)) {
         const Bytes data =
-            has_buffer && cqe.res > 0 ? buffers.view(id, static_cast<std::size_t>(cqe.res)) : Bytes{};
-        connection->on_receive(cqe.res, data, (cqe.flags & IORING_CQE_F_MORE) != 0);
+            has_buffer && cqe.res > 0 ? buffers_->view(id, static_cast<std::size_t>(cqe.res)) : Bytes{};
+        connection->on_receive(cqe.res, data, (cqe.flags & IORING_CQE_F_MORE) != 0,
+                               (cqe.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0);
     } else {
         options_.counters.stale_completions.add(1);
     }
-    if (has_buffer) buffers.give_back(id);
+    if (has_buffer) buffers_->give_back(id);
+}
+
+// One after the other, each looked at before the next is received: the kernel writes into memory that is in
+// the cache, and so does what comes after it.
+//
+// When completions have overflowed, a receive's own comes only with the next turn's enter; until then nobody
+// else may have the buffer.
+void Core::receive_bulk() {
+    receiving_.swap(to_receive_);
+    unsigned pieces = 0;
+    std::size_t served = 0;
+    for (; served < receiving_.size() && pieces < kBulkPiecesPerTurn && !bulk_under_way_; ++served) {
+        for (unsigned own = 0; own < kBulkPiecesAtOnce && !bulk_under_way_; ++own, ++pieces) {
+            Connection* const connection = connections_->at(receiving_[served]);
+            if (connection == nullptr || !connection->receive_bulk(bulk_buffer_)) break;
+            bulk_under_way_ = true;
+            ring_->submit();
+            ring_->reap([this](const io_uring_cqe& cqe) { on_completion(cqe); });
+        }
+    }
+    to_receive_.insert(to_receive_.begin(), receiving_.begin() + static_cast<std::ptrdiff_t>(served),
+                       receiving_.end());
+    receiving_.clear();
 }
 
 // --- the rest of a turn
@@ -320,8 +350,7 @@ void Core::tick() {
     host_->tick(now_);
     serve_starved(true);
     slabs_->trim(kTrimBytesMax);
-    small_buffers_->settle();
-    large_buffers_->settle();
+    buffers_->settle();
     check_stress();
     if (gate_) gate_->tick(now_.mono_ns);
     update_gauges();
@@ -337,6 +366,10 @@ void Core::send_and_arm() {
         if (Connection* connection = connections_->at(to_arm_[i])) connection->arm_receive();
     }
     to_arm_.clear();
+    for (std::uint32_t left = buffers_->supplied(); left > 0 && !to_arm_again_.empty(); --left) {
+        if (Connection* connection = connections_->at(to_arm_again_.front())) connection->arm_receive();
+        to_arm_again_.pop_front();
+    }
 }
 
 void Core::begin_drain() {

@@ -51,6 +51,8 @@ struct CoreOptions {
     // Called on the core's thread, with its ring and itself as the sink.
     std::function<Result<CoreStorage>(ring::Ring&, storage::StoreSink&)> make_host;
     AdmissionSetup* admission = nullptr;  // null: nothing is limited
+    bool receive_limit = false;           // KernelFeatures::receive_limit
+    ring::RingOptions ring{};             // how long its queues are; the rest is for the core to say
 };
 
 class Core final : public storage::StoreSink, public policy::Answers {
@@ -71,8 +73,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
 
     // --- for the core's connections ---
     ring::Ring& ring() { return *ring_; }
-    ring::BufferRing& small_buffers() { return *small_buffers_; }
-    ring::BufferRing& large_buffers() { return *large_buffers_; }
+    ring::BufferRing& buffers() { return *buffers_; }
     ring::TimerWheel& timers() { return *timers_; }
     SlabPool& slabs() { return *slabs_; }
     MessagePool& messages() { return *messages_; }
@@ -129,16 +130,27 @@ class Core final : public storage::StoreSink, public policy::Answers {
     bool handshakes_wait() const { return !to_shake_.empty() || !awaiting_handshake_.empty(); }
     void await_handshake(std::uint32_t slot) { awaiting_handshake_.push_back(slot); }
     void end_handshake();
+    // A multishot receive ends by itself when it has brought limits::bulk_octets_min.
+    bool limits_receives() const { return options_.receive_limit; }
     bool streams() const { return traits_.streams; }
     // No message will come back from storage, and with it no memory.
-    bool storage_is_idle() const { return host_->outstanding() == 0 && waiting_requests_.empty(); }
+    bool storage_is_idle() const {
+        return host_->outstanding() == 0 && waiting_requests_.empty() && done_first_ == nullptr;
+    }
     // Half of the chunks are out: from here on full ones leave for storage at once.
     bool memory_is_short() const { return slabs_->bytes_in_use() > slabs_->bytes_max() / 2; }
-    bool accepting() const { return host_->accepting() && waiting_requests_.size() < kRequestsWaitingMax; }
+    // What waits for storage is bounded by the clients that wait for it, unless they leave before it answers.
+    bool accepting() const {
+        const std::size_t most = std::max(kRequestsWaitingMin, std::size_t{options_.connections_max});
+        return host_->accepting() && waiting_requests_.size() < most;
+    }
 
     void submit(const storage::StoreRequest& request);
     void queue_send(std::uint32_t slot) { to_send_.push_back(slot); }
     void queue_arm(std::uint32_t slot) { to_arm_.push_back(slot); }
+    // For who found no buffer: only so many go on in a turn as there are buffers, so that each gets one.
+    void queue_arm_behind_others(std::uint32_t slot) { to_arm_again_.push_back(slot); }
+    void queue_bulk_receive(std::uint32_t slot) { to_receive_.push_back(slot); }
     void queue_starved(std::uint32_t slot);
 
     // --- storage::StoreSink and policy::Answers: record, to be acted upon in the loop ---
@@ -148,7 +160,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void wake() override;  // any thread
 
  private:
-    static constexpr std::size_t kRequestsWaitingMax = limits::store_queue_entries;
+    static constexpr std::size_t kRequestsWaitingMin = limits::store_queue_entries;
 
     struct PolicyAnswer {
         policy::Ticket ticket;
@@ -174,6 +186,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void begin_stress(bool memory, std::uint64_t percent);
     void end_stress();
     void hurry_some();
+    void receive_bulk();
     void send_and_arm();
     void update_gauges();
     void begin_drain();
@@ -187,8 +200,7 @@ class Core final : public storage::StoreSink, public policy::Answers {
     std::uint32_t hurry_next_ = 0;           // the slot to look at next
     std::unique_ptr<admission::Gate> gate_;  // outlives the connections
     std::unique_ptr<ring::Ring> ring_;
-    std::unique_ptr<ring::BufferRing> small_buffers_;
-    std::unique_ptr<ring::BufferRing> large_buffers_;
+    std::unique_ptr<ring::BufferRing> buffers_;
     std::unique_ptr<ring::TimerWheel> timers_;
     std::unique_ptr<SlabPool> slabs_;
     std::unique_ptr<MessagePool> messages_;
@@ -202,18 +214,23 @@ class Core final : public storage::StoreSink, public policy::Answers {
     Now now_;
     std::int64_t next_tick_ns_ = 0;
 
-    std::vector<std::uint32_t> to_send_;   // slots with replies to send at the end of this turn
-    std::vector<std::uint32_t> to_arm_;    // slots that may want a receive, once buffers are back
-    std::vector<std::uint32_t> starved_;   // slots that wait for memory, each once
-    std::vector<bool> is_starved_;         // by slot: it is in that list
-    std::vector<std::uint32_t> to_shake_;  // slots whose handshake waits for its turn, oldest first
+    std::vector<std::uint32_t> to_send_;      // slots with replies to send at the end of this turn
+    std::vector<std::uint32_t> to_arm_;       // slots that may want a receive, once buffers are back
+    std::deque<std::uint32_t> to_arm_again_;  // slots whose receive found no buffer, oldest first
+    std::vector<std::uint32_t> to_receive_;   // slots with mail data in bulk mode, each once
+    std::vector<std::uint32_t> receiving_;    // those whose turn it is
+    bool bulk_under_way_ = false;             // the buffer is with the kernel, or not looked at yet
+    std::vector<std::byte> bulk_buffer_;      // what is received from one of them
+    std::vector<std::uint32_t> starved_;      // slots that wait for memory, each once
+    std::vector<bool> is_starved_;            // by slot: it is in that list
+    std::vector<std::uint32_t> to_shake_;     // slots whose handshake waits for its turn, oldest first
     std::uint32_t handshake_steps_left_ = limits::tls_handshake_steps_max;  // in this turn
     std::deque<std::uint32_t> awaiting_handshake_;  // slots that wait until another's handshake ends
     std::uint32_t handshakes_under_way_ = 0;
     std::vector<std::byte> plaintext_;
     std::vector<SlotName> to_go_on_;  // connections whose part came back
     std::vector<PolicyAnswer> answers_;
-    std::vector<storage::StoreRequest> waiting_requests_;  // the host's queue was full
+    std::deque<storage::StoreRequest> waiting_requests_;  // the host's queue was full
     Unanswered unanswered_;
     Message* done_first_ = nullptr;  // messages that storage has given back, in order
     Message* done_last_ = nullptr;

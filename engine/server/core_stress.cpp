@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "server/core.hpp"
+#include "server/transaction_log.hpp"
 
 namespace ringmx::server {
 
@@ -40,11 +41,8 @@ void Core::begin_stress(bool memory, std::uint64_t percent) {
     std::array<char, 32> text;
     const int length =
         std::snprintf(text.data(), text.size(), "%u %% in use", static_cast<unsigned>(percent));
-    admin::EventRecord record;
-    record.wall_us = now_.wall_us;
-    record.core = options_.index;
+    admin::EventRecord record = event_record(*this, "stress_begins");
     record.level = admin::LogLevel::warning;
-    record.event = "stress_begins";
     record.detail = memory ? "memory" : "connections";
     record.text = {text.data(), static_cast<std::size_t>(length)};
     options_.log.write(record);
@@ -54,11 +52,7 @@ void Core::end_stress() {
     stressed_ = false;
     session_.errors_max = options_.session.errors_max;
     session_.recipients_refused_max = options_.session.recipients_refused_max;
-    admin::EventRecord record;
-    record.wall_us = now_.wall_us;
-    record.core = options_.index;
-    record.event = "stress_ends";
-    options_.log.write(record);
+    options_.log.write(event_record(*this, "stress_ends"));
 }
 
 // Connections that have their deadlines from before: all of them within a few ticks.

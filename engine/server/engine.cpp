@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -77,8 +78,10 @@ std::vector<int> allowed_processors() {
     return processors;
 }
 
-Status check_kernel(std::string& summary) {
-    auto features = ring::probe_kernel();
+Result<ring::KernelFeatures> check_kernel() {
+    // On a thread of its own: what the kernel still does for these rings when they have gone interrupts the
+    // system calls of the thread that made them, and the caller's are its own business.
+    auto features = std::async(std::launch::async, ring::probe_kernel).get();
     if (!features) {
         Error error = features.error();
         error.code = start_error::io_uring_refused;
@@ -91,8 +94,7 @@ Status check_kernel(std::string& summary) {
             text += "\n  " + sentence;
         return Error{start_error::io_uring_refused, text};
     }
-    summary = features->summary();
-    return ok_status();
+    return features;
 }
 
 }  // namespace
@@ -102,6 +104,7 @@ struct Engine::State {
     Parts parts;
     smtp::SessionOptions session;
     MemoryBudget budget;
+    ring::KernelFeatures kernel;
     std::unique_ptr<admin::Log> log;
     ListenSockets listeners;
     std::unique_ptr<TlsSetup> tls;  // null: no TLS
@@ -119,7 +122,7 @@ struct Engine::State {
     std::promise<bool> may_serve;
     bool decided = false;
 
-    Status open_shared(std::string& kernel);
+    Status open_shared();
     CertificateOpener certificate_opener() const;
     Status open_listeners(unsigned core_count);
     Status adopt_listeners(unsigned core_count);
@@ -129,12 +132,14 @@ struct Engine::State {
     std::unique_ptr<policy::Policy> make_policy(unsigned core);
     std::vector<const admin::CoreCounters*> counter_views() const;
     std::string status_json() const;
-    void log_start(const std::string& kernel);
+    void log_start();
     void join();
 };
 
-Status Engine::State::open_shared(std::string& kernel) {
-    if (Status kernel_status = check_kernel(kernel); !kernel_status) return kernel_status;
+Status Engine::State::open_shared() {
+    auto features = check_kernel();
+    if (!features) return features.error();
+    kernel = std::move(*features);
     const unsigned core_count = config::cores_in_use(config);
     auto divided = divide_memory(config.server, core_count, raise_file_limit(), storage_bytes(config.storage),
                                  !config.tls.certificates.empty(),
@@ -235,11 +240,13 @@ Status Engine::State::start_cores() {
                                 [this, index](ring::Ring& ring, storage::StoreSink& sink) {
                                     return storage->make_host(index, ring, sink);
                                 },
-                            .admission = admission.get()};
+                            .admission = admission.get(),
+                            .receive_limit = kernel.receive_limit};
         cores.push_back(std::make_unique<Core>(std::move(options)));
         std::promise<Status> promise;
         ready.push_back(promise.get_future());
         threads.emplace_back([core = cores.back().get(), told = std::move(promise), serves]() mutable {
+            pthread_setname_np(pthread_self(), ("ringmx-core-" + std::to_string(core->index())).c_str());
             Status prepared = core->prepare();
             const bool ok = prepared.ok();
             told.set_value(std::move(prepared));
@@ -273,7 +280,7 @@ Status Engine::State::confine() {
     return ok_status();
 }
 
-void Engine::State::log_start(const std::string& kernel) {
+void Engine::State::log_start() {
     for (const std::string& warning : config::warnings(config)) {
         log->event(admin::LogLevel::warning, "config", warning);
     }
@@ -289,7 +296,7 @@ void Engine::State::log_start(const std::string& kernel) {
                 {"backend", storage->name()},
                 {"durability", storage::to_string(storage->durability())},
                 {"storage_host", storage->behind_workers() ? "worker" : "core"},
-                {"kernel", kernel}});
+                {"kernel", kernel.summary()}});
 }
 
 std::vector<const admin::CoreCounters*> Engine::State::counter_views() const {
@@ -343,8 +350,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
     state->session.hostname = state->config.server.hostname;
     state->started_wall_us = read_clock().wall_us;
 
-    std::string kernel;
-    if (Status status = state->open_shared(kernel); !status) return status.error();
+    if (Status status = state->open_shared(); !status) return status.error();
     if (Status status = state->start_cores(); !status) {
         state->let_cores_go(false);
         for (std::thread& thread : state->threads)
@@ -365,7 +371,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const config::Config& config, Part
     started.recipients->start();
     if (Status confined = started.confine(); !confined) return confined.error();
     started.let_cores_go(true);
-    started.log_start(kernel);
+    started.log_start();
     return engine;
 }
 

@@ -17,14 +17,16 @@ constexpr std::size_t kProcessBytes =
 constexpr std::size_t kRingBytes = 2 * kMiB;  // submission and completion queues
 constexpr std::size_t kSlabBytesMin =
     8 * kMiB;  // per core: below this a server cannot take one large message well
-constexpr std::uint64_t kFilesReserved = 256;  // descriptors for everything but connections
+// A connection is no descriptor of the process but one of its core's ring, whose table may have as many
+// entries as the process may have files. So many of them are for what is not a connection.
+constexpr std::uint64_t kFilesReserved = 256;
 
 // A connection's own object, its timer, its places in the core's lists, and a message object.
 constexpr std::size_t kConnectionBytes = sizeof(Connection) + 64 + sizeof(Message);
 
 std::size_t core_fixed_bytes() {
-    return kRingBytes + limits::receive_buffers_small * limits::receive_buffer_small_bytes +
-           limits::receive_buffers_large * limits::receive_buffer_large_bytes +
+    return kRingBytes + limits::receive_buffers * limits::receive_buffer_bytes +
+           limits::receive_buffer_bulk_bytes +
            (limits::spool_batches_in_flight + 2) * limits::spool_batch_bytes_max + limits::log_ring_bytes +
            limits::store_queue_entries * 2 * 64 + admission_core_bytes();
 }
@@ -53,13 +55,15 @@ Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned 
                             " need at least " + std::to_string((least + kMiB - 1) / kMiB) + "MiB"};
     }
     const std::uint64_t rest = server.memory_bytes - budget.fixed_bytes;
-    std::uint64_t connections = files_max > 2 * kFilesReserved ? files_max - kFilesReserved : files_max / 2;
+    const std::uint64_t table =
+        std::min<std::uint64_t>(files_max > 2 * kFilesReserved ? files_max - kFilesReserved : files_max / 2,
+                                limits::connections_per_core_max);
+    std::uint64_t connections = table * cores;
     if (server.connections_max != 0)
         connections = std::min<std::uint64_t>(connections, server.connections_max);
     connections = std::min<std::uint64_t>(connections, rest / 4 / connection_bytes);
-    const std::uint64_t per_core = std::max<std::uint64_t>((connections + cores - 1) / cores, 1);
     budget.connections_per_core =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(per_core, limits::connections_per_core_max));
+        static_cast<std::uint32_t>(std::max<std::uint64_t>((connections + cores - 1) / cores, 1));
     budget.slab_bytes_per_core = (rest - budget.connections_per_core * cores * connection_bytes) / cores;
     return budget;
 }

@@ -21,7 +21,8 @@ struct MemoryBudget {
 std::size_t storage_bytes(const config::StorageConfig& storage);
 
 // Whether there is TLS, which each connection may have, is in `tls`; whether proxies
-// or other MTAs may name clients, in `front`. `files_max`: RLIMIT_NOFILE.
+// or other MTAs may name clients, in `front`. `files_max`: RLIMIT_NOFILE, which
+// holds for each core.
 // `storage_fixed_bytes`: storage_bytes(). The error says how much memory these settings need at least.
 Result<MemoryBudget> divide_memory(const config::ServerConfig& server, unsigned cores,
                                    std::uint64_t files_max, std::size_t storage_fixed_bytes = 0,

@@ -9,8 +9,10 @@ namespace ringmx::server {
 
 enum class Op : std::uint8_t {
     accept = 1,    // slot: index of the armed accept
-    receive,       // multishot, small buffers; slot and generation of a connection, as in all that follow
-    receive_bulk,  // single shot, large buffers
+    receive,       // multishot, into the ring of buffers; slot and generation of a connection, as in all that
+                   // follow
+    readable,      // poll of a connection in bulk mode
+    receive_bulk,  // what is there now, into the core's buffer for bulk
     send,
     cancel,
     shutdown,

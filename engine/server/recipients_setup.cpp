@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 
-#include <pthread.h>
-
 #include "base/clock.hpp"
-#include "recipients/socketmap_lookup.hpp"
+#include "recipients/service_lookup.hpp"
+#include "recipients/socketmap_client.hpp"
 #include "recipients/table.hpp"
 #include "recipients/text_list.hpp"
+#include "server/recipients_http.hpp"
 
 namespace ringmx::server {
 
@@ -56,16 +57,15 @@ Status check_recipients(const config::AcceptConfig& config) {
         if (const auto database = recipients::LmdbDatabase::open(source->path, 1); !database)
             return database.error();
     }
+    if (source->kind == Kind::http) {
+        if (const auto http = recipients_over_http(config.http, source->url); !http) return http.error();
+    }
     return ok_status();
 }
 
 RecipientsSetup::RecipientsSetup(const config::AcceptConfig& config, config::RecipientsSource source,
                                  admin::CoreCounters& counters, admin::Log& log)
     : config_(config), source_(std::move(source)), counters_(counters), log_(log) {}
-
-RecipientsSetup::~RecipientsSetup() {
-    stop();
-}
 
 Result<std::unique_ptr<RecipientsSetup>> RecipientsSetup::open(const config::AcceptConfig& config,
                                                                unsigned cores, admin::CoreCounters& counters,
@@ -88,17 +88,39 @@ Status RecipientsSetup::open_source(unsigned cores) {
         database_ = std::move(*database);
         stamp_ = stamp();
     }
-    if (source_.kind == Kind::socketmap) {
-        auto service = recipients::SocketmapService::start({.path = source_.path,
-                                                            .address = source_.address,
-                                                            .map = source_.map,
-                                                            .cores = cores,
-                                                            .connections = config_.socketmap.connections,
-                                                            .questions_max = config_.socketmap.questions},
-                                                           counters_, log_);
-        if (!service) return service.error();
-        service_ = std::move(*service);
+    return source_.kind == Kind::socketmap || source_.kind == Kind::http ? open_service(cores) : ok_status();
+}
+
+const config::ServiceConfig& RecipientsSetup::service_config() const {
+    return source_.kind == Kind::http ? config_.http : config_.socketmap;
+}
+
+Status RecipientsSetup::open_service(unsigned cores) {
+    recipients::ServiceOptions options;
+    options.cores = cores;
+    options.questions_max = service_config().questions;
+    recipients::LookupService::ClientMaker make_client;
+    if (source_.kind == Kind::http) {
+        auto http = recipients_over_http(config_.http, source_.url);
+        if (!http) return http.error();
+        options.name = recipients::name_of(*http);
+        options.whole_domains = false;
+        make_client = [http = std::move(*http)](recipients::ServiceDesk& desk) {
+            return recipients::HttpClient::make(http, desk);
+        };
+    } else {
+        const recipients::SocketmapOptions socketmap{.path = source_.path,
+                                                     .address = source_.address,
+                                                     .map = source_.map,
+                                                     .connections = service_config().connections};
+        options.name = recipients::name_of(socketmap);
+        make_client = [socketmap](recipients::ServiceDesk& desk) {
+            return recipients::SocketmapClient::make(socketmap, desk);
+        };
     }
+    auto service = recipients::LookupService::start(options, make_client, counters_, log_);
+    if (!service) return service.error();
+    service_ = std::move(*service);
     return ok_status();
 }
 
@@ -107,11 +129,11 @@ std::unique_ptr<policy::RecipientLookup> RecipientsSetup::lookup(unsigned core,
     if (is_list(source_)) return std::make_unique<recipients::ListLookup>(slot_);
     if (database_) return std::make_unique<recipients::LmdbLookup>(database_, &counters);
     if (!service_) return nullptr;
-    const config::SocketmapConfig& options = config_.socketmap;
-    const recipients::SocketmapTimes times{options.deadline_s * kNsPerSecond,
-                                           options.found_ttl_s * kNsPerSecond,
-                                           options.missing_ttl_s * kNsPerSecond};
-    return std::make_unique<recipients::SocketmapLookup>(core, *service_, times, options.cache, counters);
+    const config::ServiceConfig& options = service_config();
+    const recipients::ServiceTimes times{options.deadline_s * kNsPerSecond,
+                                         options.found_ttl_s * kNsPerSecond,
+                                         options.missing_ttl_s * kNsPerSecond};
+    return std::make_unique<recipients::ServiceLookup>(core, *service_, times, options.cache, counters);
 }
 
 // --- the list
@@ -153,46 +175,24 @@ void RecipientsSetup::await_cores() {
 void RecipientsSetup::start() {
     if (source_.kind == Kind::everybody) return;
     if (is_list(source_)) told("loaded");
-    thread_ = std::thread([this] { watch(); });
+    next_look_ = steady_clock::now() + std::chrono::seconds(config_.recipients_check_s);
+    watcher_.start(next_turn(), [this](bool asked) {
+        watch(asked);
+        return next_turn();
+    });
 }
 
-void RecipientsSetup::reload() {
-    {
-        const std::lock_guard lock(mutex_);
-        reload_wanted_ = true;
-    }
-    wake_.notify_one();
+Watcher::Time RecipientsSetup::next_turn() const {
+    const bool sooner = soon_ || !retired_.empty();
+    return sooner ? std::min(next_look_, steady_clock::now() + kSoon) : next_look_;
 }
 
-void RecipientsSetup::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_one();
-    if (thread_.joinable()) thread_.join();
-}
-
-void RecipientsSetup::watch() {
-    pthread_setname_np(pthread_self(), "ringmx-rcpts");
-    const std::chrono::milliseconds interval = std::chrono::seconds(config_.recipients_check_s);
-    auto next_look = steady_clock::now() + interval;
-    for (;;) {
-        bool wanted = false;
-        {
-            std::unique_lock lock(mutex_);
-            const bool sooner = soon_ || !retired_.empty();
-            const auto until = sooner ? std::min(next_look, steady_clock::now() + kSoon) : next_look;
-            wake_.wait_until(lock, until, [this] { return stopping_ || reload_wanted_; });
-            if (stopping_) return;
-            wanted = std::exchange(reload_wanted_, false);
-        }
-        let_go();
-        if (!wanted && !soon_ && steady_clock::now() < next_look) continue;
-        next_look = steady_clock::now() + interval;
-        soon_ = false;
-        look(wanted);
-    }
+void RecipientsSetup::watch(bool asked) {
+    let_go();
+    if (!asked && !soon_ && steady_clock::now() < next_look_) return;
+    next_look_ = steady_clock::now() + std::chrono::seconds(config_.recipients_check_s);
+    soon_ = false;
+    look(asked);
 }
 
 bool RecipientsSetup::being_written(const FileStamp& stamp) const {

@@ -3,12 +3,8 @@
 // refused, and the list before stays. docs/recipients.md.
 #pragma once
 
-#include <condition_variable>
-#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "admin/counters.hpp"
@@ -18,9 +14,10 @@
 #include "config/recipients_source.hpp"
 #include "policy/accepted_domains.hpp"
 #include "recipients/lmdb_lookup.hpp"
+#include "recipients/lookup_service.hpp"
 #include "recipients/recipient_list.hpp"
-#include "recipients/socketmap_service.hpp"
 #include "server/file_stamp.hpp"
+#include "server/watcher.hpp"
 
 namespace ringmx::server {
 
@@ -33,7 +30,7 @@ class RecipientsSetup {
     // Loads what there is to load. `config`, `counters` (the first core's) and `log` outlive the object.
     static Result<std::unique_ptr<RecipientsSetup>> open(const config::AcceptConfig& config, unsigned cores,
                                                          admin::CoreCounters& counters, admin::Log& log);
-    ~RecipientsSetup();  // the cores' look-ups must be gone
+    ~RecipientsSetup() = default;  // the cores' look-ups must be gone
     RecipientsSetup(const RecipientsSetup&) = delete;
     RecipientsSetup& operator=(const RecipientsSetup&) = delete;
 
@@ -42,18 +39,21 @@ class RecipientsSetup {
     std::unique_ptr<policy::RecipientLookup> lookup(unsigned core, admin::CoreCounters& counters);
     bool answers_later() const { return service_ != nullptr; }
 
-    void start();   // the thread
-    void reload();  // soon, whether the file has changed or not; any thread
-    void stop();    // the thread; look-ups go on
+    void start();                      // the thread
+    void reload() { watcher_.ask(); }  // soon, whether the file has changed or not; any thread
+    void stop() { watcher_.stop(); }   // the thread; look-ups go on
 
  private:
     RecipientsSetup(const config::AcceptConfig& config, config::RecipientsSource source,
                     admin::CoreCounters& counters, admin::Log& log);
     Status open_source(unsigned cores);
+    Status open_service(unsigned cores);
+    const config::ServiceConfig& service_config() const;
     Status load();
     FileStamp stamp() const;
     bool being_written(const FileStamp& stamp) const;
-    void watch();
+    Watcher::Time next_turn() const;
+    void watch(bool asked);
     void look(bool in_any_case);
     void look_at_database();
     void told(const char* what);
@@ -68,7 +68,7 @@ class RecipientsSetup {
     std::shared_ptr<const policy::AcceptedDomains> domains_;
     recipients::ListSlot slot_;  // of a file or a table
     std::shared_ptr<const recipients::LmdbDatabase> database_;
-    std::unique_ptr<recipients::SocketmapService> service_;
+    std::unique_ptr<recipients::LookupService> service_;
 
     // The thread's, once it runs.
     FileStamp stamp_;      // of what was loaded, or refused
@@ -76,12 +76,9 @@ class RecipientsSetup {
     bool soon_ = false;    // the file is being written: look again in a moment
     // Lists that cores may still hold: they are freed here, which may take milliseconds, not there.
     std::vector<recipients::RecipientListPtr> retired_;
+    Watcher::Time next_look_;  // at the file, unless somebody asks for it
 
-    std::mutex mutex_;  // guards what follows
-    std::condition_variable wake_;
-    bool reload_wanted_ = false;
-    bool stopping_ = false;
-    std::thread thread_;
+    Watcher watcher_{"ringmx-rcpts"};  // last: its thread uses all the others
 };
 
 }  // namespace ringmx::server

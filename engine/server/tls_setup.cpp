@@ -1,11 +1,8 @@
 #include "server/tls_setup.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/clock.hpp"
@@ -20,33 +17,18 @@ using std::chrono::steady_clock;
 constexpr int kExpiryWarningDays = 14;
 constexpr std::chrono::hours kWarnAgain{24};
 
-Result<std::string> read_pem(const std::string& path, const CertificateOpener& open) {
-    const auto opened = open(path);
-    if (!opened) return opened.error();
-    const int fd = *opened;
-    std::string text;
-    std::array<char, 4096> buffer;
-    ssize_t got = 0;
-    while (text.size() <= limits::tls_chain_octets_max &&
-           (got = ::read(fd, buffer.data(), buffer.size())) > 0)
-        text.append(buffer.data(), static_cast<std::size_t>(got));
-    const int code = errno;
-    ::close(fd);
-    if (got < 0) return system_error(code, path);
-    return text;  // one that is too long is refused when it is parsed
-}
-
 std::int64_t now_s() {
     return read_clock().wall_us / kUsPerSecond;
 }
 
-}  // namespace
-
-Result<int> open_file(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return system_error(errno, path);
-    return fd;
+std::vector<std::string> chains_of(const tls::ContextOptions& options) {
+    std::vector<std::string> chains;
+    for (const tls::CertificateText& text : options.certificates)
+        chains.push_back(text.chain);
+    return chains;
 }
+
+}  // namespace
 
 Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config,
                                               const CertificateOpener& open) {
@@ -54,9 +36,14 @@ Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config,
     for (const config::CertificateFiles& files : config.certificates) {
         auto chain = read_pem(files.chain, open);
         if (!chain) return chain.error();
-        auto key = read_pem(files.key, open);
+        auto key = read_key(files.key, open);
         if (!key) return key.error();
         options.certificates.push_back({files.chain, std::move(*chain), std::move(*key), files.names});
+    }
+    if (!config.client_authorities.empty()) {
+        auto authorities = read_authorities(config.client_authorities, open);
+        if (!authorities) return authorities.error();
+        options.client_authorities = std::move(*authorities);
     }
     options.profile =
         config.profile == config::TlsProfile::modern ? tls::Profile::modern : tls::Profile::intermediate;
@@ -71,12 +58,17 @@ Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config,
 Result<std::vector<std::string>> check_certificates(const config::TlsConfig& config,
                                                     const std::string& hostname,
                                                     const CertificateOpener& open) {
-    std::vector<std::string> warnings;
-    if (config.certificates.empty()) return warnings;
+    if (config.certificates.empty()) return std::vector<std::string>();
     const auto options = read_certificates(config, open);
     if (!options) return options.error();
+    return check_certificates(*options, hostname);
+}
+
+Result<std::vector<std::string>> check_certificates(const tls::ContextOptions& options,
+                                                    const std::string& hostname) {
+    std::vector<std::string> warnings;
     bool covered = false;
-    for (const tls::CertificateText& text : options->certificates) {
+    for (const tls::CertificateText& text : options.certificates) {
         const auto certificate = tls::parse_certificate(text);
         if (!certificate) return certificate.error();
         const std::string problem = tls::validity_problem(*certificate, now_s());
@@ -86,7 +78,7 @@ Result<std::vector<std::string>> check_certificates(const config::TlsConfig& con
         covered = covered || tls::covers(*certificate, hostname);
     }
     if (!covered) warnings.push_back("no certificate is issued for server.hostname \"" + hostname + "\"");
-    if (auto made = tls::Context::create(*options, nullptr); !made) return made.error();
+    if (auto made = tls::Context::create(options, nullptr); !made) return made.error();
     return warnings;
 }
 
@@ -102,10 +94,6 @@ TlsSetup::TlsSetup(const config::TlsConfig& config, const std::string& hostname,
       slots_(cores),
       keys_(tls::TicketKeys::create()) {}
 
-TlsSetup::~TlsSetup() {
-    stop();
-}
-
 Result<std::unique_ptr<TlsSetup>> TlsSetup::open(const config::TlsConfig& config, const std::string& hostname,
                                                  unsigned cores, admin::Log& log, CertificateOpener open) {
     std::unique_ptr<TlsSetup> setup(new TlsSetup(config, hostname, cores, log, std::move(open)));
@@ -119,8 +107,10 @@ Status TlsSetup::load(bool first) {
     stamps_ = stamps();
     const auto options = read_certificates(config_, open_);
     if (!options) return options.error();
-    if (!first) {
-        if (auto good = check_certificates(config_, hostname_, open_); !good) return good.error();
+    // Certificates that are out of their time, but in use already, do not stand in the way of other changes.
+    std::vector<std::string> chains = chains_of(*options);
+    if (!first && chains != chains_) {
+        if (auto good = check_certificates(*options, hostname_); !good) return good.error();
     }
     std::vector<std::shared_ptr<const tls::Context>> contexts;
     for (std::size_t core = 0; core < slots_.size(); ++core) {
@@ -130,6 +120,7 @@ Status TlsSetup::load(bool first) {
     }
     for (std::size_t core = 0; core < slots_.size(); ++core)
         slots_[core].set(std::move(contexts[core]));
+    chains_ = std::move(chains);
     warn_of_validity(*options);
     return ok_status();
 }
@@ -156,6 +147,8 @@ std::vector<FileStamp> TlsSetup::stamps() const {
         add(files.chain);
         add(files.key);
     }
+    for (const FileStamp& stamp : authority_stamps(config_.client_authorities, open_))
+        all.push_back(stamp);
     return all;
 }
 
@@ -164,52 +157,29 @@ std::vector<FileStamp> TlsSetup::stamps() const {
 
 void TlsSetup::start(admin::CoreCounters& counters) {
     counters_ = &counters;
-    thread_ = std::thread([this] { watch(); });
+    const auto now = steady_clock::now();
+    rotation_ = now + std::chrono::seconds(config_.ticket_lifetime_s);
+    warning_ = now + kWarnAgain;
+    watcher_.start(next_look(), [this](bool asked) { return watch(asked); });
 }
 
-void TlsSetup::reload() {
-    {
-        const std::lock_guard lock(mutex_);
-        reload_wanted_ = true;
-    }
-    wake_.notify_one();
+Watcher::Time TlsSetup::next_look() const {
+    return std::min(steady_clock::now() + std::chrono::seconds(config_.check_interval_s), rotation_);
 }
 
-void TlsSetup::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
+Watcher::Time TlsSetup::watch(bool asked) {
+    const auto now = steady_clock::now();
+    if (now >= rotation_) {
+        rotation_ = now + std::chrono::seconds(config_.ticket_lifetime_s);
+        if (!keys_->rotate())
+            log_.event(admin::LogLevel::error, "tls", "no random octets for a new ticket key");
     }
-    wake_.notify_one();
-    if (thread_.joinable()) thread_.join();
-}
-
-void TlsSetup::watch() {
-    const auto interval = std::chrono::seconds(config_.check_interval_s);
-    const auto lifetime = std::chrono::seconds(config_.ticket_lifetime_s);
-    auto rotation = steady_clock::now() + lifetime;
-    auto warning = steady_clock::now() + kWarnAgain;
-    for (;;) {
-        bool wanted = false;
-        {
-            std::unique_lock lock(mutex_);
-            const auto until = std::min(steady_clock::now() + interval, rotation);
-            wake_.wait_until(lock, until, [this] { return stopping_ || reload_wanted_; });
-            if (stopping_) return;
-            wanted = std::exchange(reload_wanted_, false);
-        }
-        const auto now = steady_clock::now();
-        if (now >= rotation) {
-            rotation = now + lifetime;
-            if (!keys_->rotate())
-                log_.event(admin::LogLevel::error, "tls", "no random octets for a new ticket key");
-        }
-        look(wanted);
-        if (now >= warning) {
-            warning = now + kWarnAgain;
-            if (const auto options = read_certificates(config_, open_)) warn_of_validity(*options);
-        }
+    look(asked);
+    if (now >= warning_) {
+        warning_ = now + kWarnAgain;
+        if (const auto options = read_certificates(config_, open_)) warn_of_validity(*options);
     }
+    return next_look();
 }
 
 void TlsSetup::look(bool in_any_case) {

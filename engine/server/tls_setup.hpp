@@ -3,13 +3,10 @@
 // what it cannot use is refused, and the contexts before stay. It changes the ticket keys, too. docs/tls.md.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "admin/counters.hpp"
@@ -17,6 +14,8 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "server/file_stamp.hpp"
+#include "server/pem_files.hpp"
+#include "server/watcher.hpp"
 #include "tls/context.hpp"
 
 namespace ringmx::server {
@@ -38,10 +37,6 @@ class ContextSlot {
     std::shared_ptr<const tls::Context> context_;
 };
 
-// Opens a certificate or its key for reading; the caller closes it. The error names the file.
-using CertificateOpener = std::function<Result<int>(const std::string& path)>;
-Result<int> open_file(const std::string& path);
-
 // What the configuration asks of a context, with the files read. The error names the file.
 Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config, const CertificateOpener& open);
 
@@ -51,6 +46,9 @@ Result<tls::ContextOptions> read_certificates(const config::TlsConfig& config, c
 Result<std::vector<std::string>> check_certificates(const config::TlsConfig& config,
                                                     const std::string& hostname,
                                                     const CertificateOpener& open = open_file);
+// The same of what has been read.
+Result<std::vector<std::string>> check_certificates(const tls::ContextOptions& options,
+                                                    const std::string& hostname);
 
 class TlsSetup {
  public:
@@ -59,15 +57,14 @@ class TlsSetup {
     static Result<std::unique_ptr<TlsSetup>> open(const config::TlsConfig& config,
                                                   const std::string& hostname, unsigned cores,
                                                   admin::Log& log, CertificateOpener open = open_file);
-    ~TlsSetup();  // stop()
     TlsSetup(const TlsSetup&) = delete;
     TlsSetup& operator=(const TlsSetup&) = delete;
 
     const ContextSlot& slot(unsigned core) const { return slots_[core]; }
     // Starts the thread; it counts into `counters`.
     void start(admin::CoreCounters& counters);
-    void reload();  // soon, whether the files have changed or not; any thread
-    void stop();
+    void reload() { watcher_.ask(); }  // soon, whether the files have changed or not; any thread
+    void stop() { watcher_.stop(); }
 
  private:
     TlsSetup(const config::TlsConfig& config, const std::string& hostname, unsigned cores, admin::Log& log,
@@ -75,7 +72,8 @@ class TlsSetup {
     std::vector<FileStamp> stamps() const;
     Status load(bool first);
     void warn_of_validity(const tls::ContextOptions& options);
-    void watch();
+    Watcher::Time next_look() const;
+    Watcher::Time watch(bool asked);
     void look(bool in_any_case);
 
     const config::TlsConfig& config_;
@@ -84,15 +82,16 @@ class TlsSetup {
     const CertificateOpener open_;
     std::vector<ContextSlot> slots_;
     std::shared_ptr<tls::TicketKeys> keys_;
-    std::vector<FileStamp> stamps_;  // the thread's, once it runs
-    std::string refusal_;            // of the last look at changed files; empty: they were taken
     admin::CoreCounters* counters_ = nullptr;
 
-    std::mutex mutex_;  // guards what follows
-    std::condition_variable wake_;
-    bool reload_wanted_ = false;
-    bool stopping_ = false;
-    std::thread thread_;
+    // The thread's, once it runs.
+    std::vector<FileStamp> stamps_;
+    std::vector<std::string> chains_;  // in use
+    std::string refusal_;              // of the last look at changed files; empty: they were taken
+    Watcher::Time rotation_;           // when the ticket keys change
+    Watcher::Time warning_;            // when certificates that end soon are told of again
+
+    Watcher watcher_{"ringmx-certs"};  // last: its thread uses all the others
 };
 
 }  // namespace ringmx::server

@@ -48,11 +48,16 @@ void log_stored_late(Core& core, const Message& message) {
     log_transaction(core, message, peer, admin::TransactionEnd::stored_late, {});
 }
 
-admin::EventRecord event_record(const Core& core, std::string_view event, const admin::LogClient& client) {
+admin::EventRecord event_record(const Core& core, std::string_view event) {
     admin::EventRecord record;
     record.wall_us = core.now().wall_us;
     record.core = core.index();
     record.event = event;
+    return record;
+}
+
+admin::EventRecord event_record(const Core& core, std::string_view event, const admin::LogClient& client) {
+    admin::EventRecord record = event_record(core, event);
     record.peer = client.peer;
     record.via = client.via;
     return record;

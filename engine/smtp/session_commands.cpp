@@ -14,6 +14,8 @@ constexpr Reply kOk{250, {2, 0, 0}, "OK"};
 constexpr Reply kBye{221, {2, 0, 0}, "Bye"};
 constexpr Reply kCannotVerify{252, {2, 0, 0}, "Addresses are not verified, send the mail and see"};
 constexpr Reply kHelp{214, {2, 0, 0}, "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP"};
+constexpr Reply kHelpWithTls{
+    214, {2, 0, 0}, "EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP"};
 
 // RFC 3207 §4. BDAT is refused with its chunk, in bdat_refusal.
 bool is_allowed_without_tls(Verb verb) {
@@ -146,7 +148,7 @@ void Session::handle_command(const CommandLine& command) {
         case Verb::noop:
             return reply(kOk);
         case Verb::help:
-            return reply(kHelp);
+            return reply(tls_ == TlsUse::offered ? kHelpWithTls : kHelp);
         case Verb::expn:
             return fault(rules::expn_not_implemented);
         case Verb::unknown:

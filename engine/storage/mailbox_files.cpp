@@ -1,11 +1,13 @@
 #include "storage/mailbox_files.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.hpp"
 #include "base/limits.hpp"
 #include "storage/free_space.hpp"
 #include "storage/mailbox_folders.hpp"
@@ -23,13 +25,10 @@ int outcome(int result) {
 
 class PosixMailboxFiles final : public MailboxFiles {
  public:
-    // Takes both descriptors.
-    PosixMailboxFiles(int prefix, int staging)
-        : prefix_(prefix), staging_(staging), folders_(prefix, limits::maildir_folders_open_max) {}
-    ~PosixMailboxFiles() override {
-        folders_.forget_all();
-        ::close(prefix_);
-    }
+    PosixMailboxFiles(Descriptor prefix, Descriptor staging)
+        : prefix_(std::move(prefix)),
+          staging_(std::move(staging)),
+          folders_(prefix_.get(), limits::maildir_folders_open_max) {}
 
     int create(const char* staged) override { return staging_.create(staged, O_RDWR); }
     std::int64_t write(int fd, std::span<const iovec> pieces) override {
@@ -77,7 +76,7 @@ class PosixMailboxFiles final : public MailboxFiles {
         return synced != 0 ? synced : linked;
     }
 
-    const int prefix_;
+    const Descriptor prefix_;
     TmpFolder staging_;
     MailboxFolders folders_;
 };
@@ -85,16 +84,13 @@ class PosixMailboxFiles final : public MailboxFiles {
 }  // namespace
 
 Result<std::unique_ptr<MailboxFiles>> open_mailbox_files(const std::string& prefix) {
-    const int root = open(prefix.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) return system_error(errno, "maildir folder " + prefix);
-    int error = 0;
-    if (mkdirat(root, kStaging.c_str(), kFolderMode) != 0 && errno != EEXIST) error = -errno;
-    const int staging = error != 0 ? error : open_beneath(root, kStaging.c_str());
-    if (staging < 0) {
-        close(root);
-        return system_error(-staging, "maildir folder " + prefix + "/" + kStaging);
-    }
-    return std::unique_ptr<MailboxFiles>(std::make_unique<PosixMailboxFiles>(root, staging));
+    Descriptor root(open(prefix.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (root.get() < 0) return system_error(errno, "maildir folder " + prefix);
+    const bool made = mkdirat(root.get(), kStaging.c_str(), kFolderMode) == 0 || errno == EEXIST;
+    Descriptor staging(made ? open_beneath(root.get(), kStaging.c_str()) : -errno);
+    if (staging.get() < 0) return system_error(-staging.get(), "maildir folder " + prefix + "/" + kStaging);
+    return std::unique_ptr<MailboxFiles>(
+        std::make_unique<PosixMailboxFiles>(std::move(root), std::move(staging)));
 }
 
 }  // namespace ringmx::storage

@@ -14,25 +14,6 @@ namespace {
 
 constexpr mode_t kFolderMode = 0700;
 
-// A folder's descriptor, or -errno in place of one.
-class Folder {
- public:
-    explicit Folder(int fd) : fd_(fd) {}
-    Folder(Folder&& other) noexcept : fd_(std::exchange(other.fd_, -EBADF)) {}
-    Folder& operator=(Folder&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Folder() {
-        if (fd_ >= 0) close(fd_);
-    }
-    int get() const { return fd_; }
-    int take() { return std::exchange(fd_, -EBADF); }
-
- private:
-    int fd_;
-};
-
 // Makes the folder NAME in `parent` unless it is there, and its name durable either way: who made it may not
 // have come so far.
 int make_in(int parent, const char* name) {
@@ -53,58 +34,55 @@ int open_beneath(int parent, const char* path) {
     }
 }
 
-int MailboxFolders::find(const std::string& path) const {
-    const Folder maildir(open_beneath(root_, path.c_str()));
-    if (maildir.get() < 0) return maildir.get();
-    Folder fresh(open_beneath(maildir.get(), "new"));
-    if (fresh.get() < 0) return fresh.get();
+Descriptor MailboxFolders::find(const std::string& path) const {
+    Descriptor maildir(open_beneath(root_, path.c_str()));
+    if (maildir.get() < 0) return maildir;
+    Descriptor fresh(open_beneath(maildir.get(), "new"));
+    if (fresh.get() < 0) return fresh;
     // The last thing that make() does. It may have been cut off, here or in another process, before it.
-    if (fsync(maildir.get()) != 0) return -errno;
-    return fresh.take();
+    if (fsync(maildir.get()) != 0) return Descriptor(-errno);
+    return fresh;
 }
 
 // `new` comes last: where it is, everything above it is durable, up to its own name.
-int MailboxFolders::make(const std::string& path) const {
-    Folder at(open_beneath(root_, "."));
+Descriptor MailboxFolders::make(const std::string& path) const {
+    Descriptor at(open_beneath(root_, "."));
     for (std::size_t begin = 0; begin < path.size() && at.get() >= 0;) {
         const std::size_t end = std::min(path.find('/', begin), path.size());
         const std::string name = path.substr(begin, end - begin);
-        if (const int error = make_in(at.get(), name.c_str()); error != 0) return error;
-        at = Folder(open_beneath(at.get(), name.c_str()));
+        if (const int error = make_in(at.get(), name.c_str()); error != 0) return Descriptor(error);
+        at = Descriptor(open_beneath(at.get(), name.c_str()));
         begin = end + 1;
     }
-    if (at.get() < 0) return at.get();
+    if (at.get() < 0) return at;
     for (const char* name : {"tmp", "cur", "new"}) {
-        if (const int error = make_in(at.get(), name); error != 0) return error;
+        if (const int error = make_in(at.get(), name); error != 0) return Descriptor(error);
     }
-    return open_beneath(at.get(), "new");
+    return Descriptor(open_beneath(at.get(), "new"));
 }
 
 int MailboxFolders::open_new(const std::string& path) {
     if (const auto found = known_.find(path); found != known_.end()) {
         recent_.splice(recent_.begin(), recent_, found->second);
-        return found->second->second;
+        return found->second->second.get();
     }
-    int fd = find(path);
-    if (fd == -ENOENT) fd = make(path);
-    if (fd < 0) return fd;
+    Descriptor folder = find(path);
+    if (folder.get() == -ENOENT) folder = make(path);
+    if (folder.get() < 0) return folder.get();
     if (known_.size() >= open_max_) forget(std::string(recent_.back().first));
-    recent_.emplace_front(path, fd);
+    recent_.emplace_front(path, std::move(folder));
     known_[path] = recent_.begin();
-    return fd;
+    return recent_.front().second.get();
 }
 
 void MailboxFolders::forget(const std::string& path) {
     const auto found = known_.find(path);
     if (found == known_.end()) return;
-    close(found->second->second);
     recent_.erase(found->second);
     known_.erase(found);
 }
 
 void MailboxFolders::forget_all() {
-    for (const auto& [path, fd] : recent_)
-        close(fd);
     recent_.clear();
     known_.clear();
 }

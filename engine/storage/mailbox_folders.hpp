@@ -12,6 +12,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/descriptor.hpp"
+
 namespace ringmx::storage {
 
 class MailboxFolders {
@@ -20,7 +22,6 @@ class MailboxFolders {
     MailboxFolders(int root, std::size_t open_max) : root_(root), open_max_(open_max) {}
     MailboxFolders(const MailboxFolders&) = delete;
     MailboxFolders& operator=(const MailboxFolders&) = delete;
-    ~MailboxFolders() { forget_all(); }
 
     // The folder `new` of the Maildir at `path` below the root, which is made if need be. The descriptor
     // stays this object's and is valid until the next call. Or -errno: ELOOP for a symbolic link, EXDEV for
@@ -31,10 +32,11 @@ class MailboxFolders {
     void forget_all();
 
  private:
-    using Entry = std::pair<std::string, int>;
+    using Entry = std::pair<std::string, Descriptor>;
 
-    int find(const std::string& path) const;
-    int make(const std::string& path) const;
+    // -errno in place of a descriptor, as in open_new().
+    Descriptor find(const std::string& path) const;
+    Descriptor make(const std::string& path) const;
 
     const int root_;
     const std::size_t open_max_;

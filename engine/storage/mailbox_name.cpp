@@ -7,8 +7,8 @@
 #include "base/assert.hpp"
 #include "base/limits.hpp"
 #include "base/peer.hpp"
-#include "base/sha256.hpp"
 #include "base/utf8.hpp"
+#include "digest/sha256.hpp"
 
 namespace ringmx::storage {
 namespace {

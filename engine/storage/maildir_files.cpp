@@ -1,12 +1,13 @@
 #include "storage/maildir_files.hpp"
 
-#include <array>
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.hpp"
 #include "storage/free_space.hpp"
 #include "storage/tmp_folder.hpp"
 
@@ -17,13 +18,8 @@ constexpr mode_t kFolderMode = 0700;
 
 class PosixMaildirFiles final : public MaildirFiles {
  public:
-    explicit PosixMaildirFiles(const std::array<int, 3>& folders)
-        : tmp_(folders[0]), fresh_(folders[1]), cur_(folders[2]) {}
-    ~PosixMaildirFiles() override {
-        for (const int fd : {fresh_, cur_}) {
-            if (fd >= 0) ::close(fd);
-        }
-    }
+    PosixMaildirFiles(Descriptor tmp, Descriptor fresh, Descriptor cur)
+        : tmp_(std::move(tmp)), fresh_(std::move(fresh)), cur_(std::move(cur)) {}
 
     int create_tmp(const char* name) override { return tmp_.create(name, O_WRONLY); }
     std::int64_t write(int fd, std::span<const iovec> pieces) override {
@@ -32,8 +28,8 @@ class PosixMaildirFiles final : public MaildirFiles {
     }
     int sync(int fd) override { return outcome(fsync(fd)); }
     int close(int fd) override { return outcome(::close(fd)); }
-    int deliver(const char* name) override { return outcome(renameat(tmp_.fd(), name, fresh_, name)); }
-    int sync_new() override { return outcome(fsync(fresh_)); }
+    int deliver(const char* name) override { return outcome(renameat(tmp_.fd(), name, fresh_.get(), name)); }
+    int sync_new() override { return outcome(fsync(fresh_.get())); }
     int remove(MaildirFolder folder, const char* name) override {
         return outcome(unlinkat(at(folder), name, 0));
     }
@@ -49,20 +45,20 @@ class PosixMaildirFiles final : public MaildirFiles {
             case MaildirFolder::tmp:
                 break;
             case MaildirFolder::fresh:
-                return fresh_;
+                return fresh_.get();
             case MaildirFolder::cur:
-                return cur_;
+                return cur_.get();
         }
         return tmp_.fd();
     }
 
     TmpFolder tmp_;
-    const int fresh_;
-    const int cur_;
+    const Descriptor fresh_;
+    const Descriptor cur_;
 };
 
-int open_folder(const std::string& path) {
-    return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+Descriptor open_folder(const std::string& path) {
+    return Descriptor(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 // Makes a folder and its name durable, unless it is there. Returns 0 or errno.
@@ -70,11 +66,9 @@ int make_folder(const std::string& path) {
     if (mkdir(path.c_str(), kFolderMode) != 0) return errno == EEXIST ? 0 : errno;
     const std::size_t slash = path.find_last_of('/');
     const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-    const int fd = open_folder(parent);
-    if (fd < 0) return errno;
-    const int error = fsync(fd) == 0 ? 0 : errno;
-    ::close(fd);
-    return error;
+    const Descriptor folder = open_folder(parent);
+    if (folder.get() < 0) return errno;
+    return fsync(folder.get()) == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -87,14 +81,12 @@ Result<std::unique_ptr<MaildirFiles>> open_maildir_files(const std::string& path
         const std::string folder = root + below;
         if (const int error = make_folder(folder)) return system_error(error, "maildir folder " + folder);
     }
-    std::array<int, 3> folders = {open_folder(root + "/tmp"), open_folder(root + "/new"),
-                                  open_folder(root + "/cur")};
-    const int error = errno;
-    auto files = std::make_unique<PosixMaildirFiles>(folders);  // closes them, whatever follows
-    for (const int fd : folders) {
-        if (fd < 0) return system_error(error, "maildir " + root);
-    }
-    return std::unique_ptr<MaildirFiles>(std::move(files));
+    Descriptor tmp = open_folder(root + "/tmp");
+    Descriptor fresh = open_folder(root + "/new");
+    Descriptor cur = open_folder(root + "/cur");
+    if (tmp.get() < 0 || fresh.get() < 0 || cur.get() < 0) return system_error(errno, "maildir " + root);
+    return std::unique_ptr<MaildirFiles>(
+        std::make_unique<PosixMaildirFiles>(std::move(tmp), std::move(fresh), std::move(cur)));
 }
 
 }  // namespace ringmx::storage

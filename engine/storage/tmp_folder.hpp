@@ -4,19 +4,18 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "base/descriptor.hpp"
 
 namespace ringmx::storage {
 
 class TmpFolder {
  public:
-    // Takes the open folder `fd`; negative: none.
-    explicit TmpFolder(int fd) : fd_(fd) {}
-    TmpFolder(const TmpFolder&) = delete;
-    TmpFolder& operator=(const TmpFolder&) = delete;
-    ~TmpFolder();
+    explicit TmpFolder(Descriptor folder) : folder_(std::move(folder)) {}
 
-    int fd() const { return fd_; }
+    int fd() const { return folder_.get(); }
     // A descriptor of a new file with `flags` (O_WRONLY, O_RDWR), mode 0600, or -errno.
     int create(const char* name, int flags) const;
     int remove(const char* name) const;  // 0 or -errno
@@ -26,7 +25,7 @@ class TmpFolder {
     void share();
 
  private:
-    int fd_;
+    const Descriptor folder_;
     bool locked_alone_ = false;
 };
 

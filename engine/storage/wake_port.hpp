@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/event_fd.hpp"
 #include "ring/ring.hpp"
-#include "storage/event_fd.hpp"
 
 namespace ringmx::storage {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/event_fd.hpp"
 #include "storage/backend.hpp"
-#include "storage/event_fd.hpp"
 #include "storage/sleep_flag.hpp"
 #include "storage/spsc_queue.hpp"
 #include "storage/wake_port.hpp"

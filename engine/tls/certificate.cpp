@@ -23,7 +23,7 @@ struct BioDeleter {
 };
 using BioPointer = std::unique_ptr<BIO, BioDeleter>;
 
-BioPointer over(const std::string& text) {
+BioPointer over(std::string_view text) {
     return BioPointer(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "tls/secret_text.hpp"
 
 struct evp_pkey_st;
 struct x509_st;
@@ -28,7 +29,7 @@ using KeyPointer = std::unique_ptr<evp_pkey_st, KeyDeleter>;
 struct CertificateText {
     std::string label;
     std::string chain;  // PEM: the server's own certificate first, then its issuers in order
-    std::string key;    // PEM, without a passphrase
+    SecretText key;     // PEM, without a passphrase
     std::vector<std::string>
         names;  // domain names, "*.example.com" among them; empty: those it is issued for
 };

@@ -214,8 +214,20 @@ std::optional<ClientCertificate> Channel::client_certificate() const {
         if (octets > 0) client.subject.assign(text.data(), static_cast<std::size_t>(octets));
         BIO_free(out);
     }
+    if (context_->verifies_clients()) {
+        const long found = verification(certificate);
+        client.verified = found == X509_V_OK;
+        if (!client.verified) client.problem = X509_verify_cert_error_string(found);
+    }
     ERR_clear_error();
     return client;
+}
+
+// Of the full handshake, which may have been a while ago.
+long Channel::verification(const x509_st* certificate) const {
+    const long found = SSL_get_verify_result(ssl_);
+    const bool ended = X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
+    return found == X509_V_OK && ended ? X509_V_ERR_CERT_HAS_EXPIRED : found;
 }
 
 std::string_view Channel::server_name() const {

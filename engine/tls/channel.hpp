@@ -18,6 +18,7 @@
 #include "tls/span_bio.hpp"
 
 struct ssl_st;
+struct x509_st;
 
 namespace ringmx::tls {
 
@@ -30,11 +31,14 @@ struct ChannelFacts {
     bool resumed = false;
 };
 
-// What the client showed of itself. Its certificate is anybody's: nobody has vouched for it, but the client
-// has the key of it.
+// What the client showed of itself. It has the key of its certificate; who has vouched for the names in it
+// says `verified`.
 struct ClientCertificate {
     std::array<std::uint8_t, 32> sha256{};  // of the certificate's DER
     std::string subject;                    // RFC 2253, at most 255 octets
+    bool verified = false;                  // one of ContextOptions::client_authorities has issued it
+    std::string_view
+        problem{};  // why it is not verified, in OpenSSL's words, static; empty without authorities
 };
 
 class Channel {
@@ -87,6 +91,7 @@ class Channel {
     std::size_t read(MutableBytes plaintext);
     void settle(int result);
     void fail(Failure failure, std::string_view text);
+    long verification(const x509_st* certificate) const;
 
     const std::shared_ptr<const Context> context_;
     ssl_st* ssl_ = nullptr;

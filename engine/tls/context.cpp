@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "base/limits.hpp"
+#include "digest/sha256.hpp"
 #include "tls/failure.hpp"
 
 namespace ringmx::tls {
@@ -22,6 +23,7 @@ constexpr const char* kCiphersTls12 =
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr std::string_view kSessionContext = "ringmx";  // tickets are for this service
+constexpr int kClientChainMax = 8;                      // authorities above a client's certificate
 
 int context_index() {
     static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
@@ -42,10 +44,27 @@ int choose_by_name(SSL* ssl, int*, void* argument) {
     return SSL_TLSEXT_ERR_OK;
 }
 
-// Whoever they are: their certificate is a fact for policy, not a condition. Nothing is verified of it: that
-// would be work at the client's bidding, and for nothing.
-int accept_any_client(X509_STORE_CTX*, void*) {
+// Whoever they are: their certificate is a fact for policy, not a condition. Without authorities nothing is
+// verified of it: that would be work at the client's bidding, and for nothing. What was found stays with the
+// session (Channel::client_certificate).
+int accept_any_client(X509_STORE_CTX* verification, void* authorities) {
+    if (authorities == nullptr) return 1;
+    const bool verified = X509_verify_cert(verification) == 1;
+    if (!verified && X509_STORE_CTX_get_error(verification) == X509_V_OK)
+        X509_STORE_CTX_set_error(verification, X509_V_ERR_UNSPECIFIED);
+    ERR_clear_error();
     return 1;
+}
+
+// A ticket holds what was found of the client's certificate: with other authorities it is void.
+std::string session_context(const std::string& authorities) {
+    std::string context(kSessionContext);
+    if (authorities.empty()) return context;
+    Sha256 hash;
+    hash.add(authorities);
+    const Sha256::Digest digest = hash.finish();
+    return context.append(reinterpret_cast<const char*>(digest.data()),
+                          SSL_MAX_SID_CTX_LENGTH - kSessionContext.size());
 }
 
 bool use_key(const TicketKey& key, const unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
@@ -97,15 +116,15 @@ Status Context::add(const ContextOptions& options, const std::vector<const Certi
     SSL_CTX* const native = made.get();
     const bool modern = options.profile == Profile::modern || options.version_min == Version::tls_1_3;
     // Set in code, whatever openssl.cnf says: what a profile means is written in docs/tls.md.
-    const bool set =
-        SSL_CTX_set_ex_data(native, context_index(), this) == 1 &&
-        SSL_CTX_set_min_proto_version(native, modern ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
-        SSL_CTX_set_max_proto_version(native, 0) == 1 &&
-        SSL_CTX_set_cipher_list(native, kCiphersTls12) == 1 &&
-        SSL_CTX_set1_groups_list(native, kGroups) == 1 &&
-        SSL_CTX_set_session_id_context(native, reinterpret_cast<const unsigned char*>(kSessionContext.data()),
-                                       static_cast<unsigned>(kSessionContext.size())) == 1 &&
-        SSL_CTX_set_max_send_fragment(native, limits::tls_record_sent_octets_max) == 1;
+    const bool set = SSL_CTX_set_ex_data(native, context_index(), this) == 1 &&
+                     SSL_CTX_set_min_proto_version(native, modern ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
+                     SSL_CTX_set_max_proto_version(native, 0) == 1 &&
+                     SSL_CTX_set_cipher_list(native, kCiphersTls12) == 1 &&
+                     SSL_CTX_set1_groups_list(native, kGroups) == 1 &&
+                     SSL_CTX_set_session_id_context(
+                         native, reinterpret_cast<const unsigned char*>(session_context_.data()),
+                         static_cast<unsigned>(session_context_.size())) == 1 &&
+                     SSL_CTX_set_max_send_fragment(native, limits::tls_record_sent_octets_max) == 1;
     if (!set) return refused("TLS cannot be set up");
     SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -119,7 +138,11 @@ Status Context::add(const ContextOptions& options, const std::vector<const Certi
         SSL_CTX_set_options(native, SSL_OP_NO_TICKET);
     }
     if (options.request_client_certificate) SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_cert_verify_callback(native, accept_any_client, nullptr);
+    SSL_CTX_set_cert_verify_callback(native, accept_any_client, authorities_.get());
+    if (authorities_) {
+        SSL_CTX_set1_verify_cert_store(native, authorities_.get());  // not for the server's own chain
+        SSL_CTX_set_verify_depth(native, kClientChainMax);
+    }
     SSL_CTX_set_max_cert_list(native, limits::tls_certificate_list_octets_max);
     SSL_CTX_set_tlsext_servername_callback(native, choose_by_name);
     SSL_CTX_set_tlsext_servername_arg(native, this);
@@ -183,6 +206,12 @@ Result<std::shared_ptr<const Context>> Context::create(const ContextOptions& opt
     }
     if (certificates.empty()) return Error{0, "TLS needs a certificate"};
     std::shared_ptr<Context> context(new Context(std::move(keys)));
+    context->session_context_ = session_context(options.client_authorities);
+    if (!options.client_authorities.empty()) {
+        auto authorities = make_store(options.client_authorities);
+        if (!authorities) return Error{0, "tls.client_authorities: " + authorities.error().message};
+        context->authorities_ = std::move(*authorities);
+    }
     if (Status added = context->add_names(options, certificates); !added) return added.error();
     ERR_clear_error();
     return std::shared_ptr<const Context>(std::move(context));

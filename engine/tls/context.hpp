@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "tls/authorities.hpp"
 #include "tls/certificate.hpp"
 #include "tls/ticket_keys.hpp"
 
@@ -34,6 +35,7 @@ struct ContextOptions {
     std::uint32_t tickets = 1;  // to a client of TLS 1.3 after a full handshake; 0: no resumption at all
     std::uint32_t ticket_lifetime_s = 43200;  // how long a client may come back with one
     bool request_client_certificate = false;
+    std::string client_authorities{};  // PEM; empty: clients' certificates are not verified
 };
 
 class Context {
@@ -47,6 +49,7 @@ class Context {
 
     ssl_ctx_st* native() const { return contexts_.front().get(); }
     const TicketKeys* ticket_keys() const { return keys_.get(); }
+    bool verifies_clients() const { return authorities_ != nullptr; }
     // Those of the certificates for this name: exact, else by wildcard, else the first ones of the list.
     ssl_ctx_st* for_name(std::string_view name) const;
 
@@ -61,6 +64,8 @@ class Context {
     Status add_names(const ContextOptions& options, const std::vector<Certificate>& certificates);
 
     const std::shared_ptr<TicketKeys> keys_;
+    StorePointer authorities_;  // null: clients' certificates are not verified
+    std::string session_context_;
     // The first is for clients that give no name, or an unknown one.
     std::vector<ContextPointer> contexts_;
     std::unordered_map<std::string, ssl_ctx_st*> by_name_;  // lower case; wildcards as "*.example.com"

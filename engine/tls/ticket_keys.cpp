@@ -2,9 +2,10 @@
 
 #include <cstring>
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+
+#include "tls/secret_text.hpp"
 
 namespace ringmx::tls {
 
@@ -20,26 +21,22 @@ bool make_key(TicketKey& key) {
 
 }  // namespace
 
+TicketKey::~TicketKey() {
+    cleanse(this, sizeof *this);
+}
+
 std::shared_ptr<TicketKeys> TicketKeys::create() {
     std::shared_ptr<TicketKeys> keys(new TicketKeys);
     return make_key(keys->current_) ? keys : nullptr;
 }
 
-TicketKeys::~TicketKeys() {
-    OPENSSL_cleanse(&current_, sizeof current_);
-    OPENSSL_cleanse(&previous_, sizeof previous_);
-}
-
 bool TicketKeys::rotate() {
     TicketKey fresh{};
     if (!make_key(fresh)) return false;
-    {
-        const std::lock_guard lock(mutex_);
-        previous_ = current_;
-        current_ = fresh;
-        has_previous_ = true;
-    }
-    OPENSSL_cleanse(&fresh, sizeof fresh);
+    const std::lock_guard lock(mutex_);
+    previous_ = current_;
+    current_ = fresh;
+    has_previous_ = true;
     return true;
 }
 

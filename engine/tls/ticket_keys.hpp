@@ -16,6 +16,7 @@ struct TicketKey {
     std::array<unsigned char, 16> name;        // public; in front of each ticket
     std::array<unsigned char, 32> cipher_key;  // AES-256-CBC
     std::array<unsigned char, 32> mac_key;     // HMAC-SHA256
+    ~TicketKey();                              // leaves nothing of it in memory
 };
 
 // Any thread. A look-up copies a key under a mutex: once for each handshake.
@@ -23,7 +24,6 @@ class TicketKeys {
  public:
     // Null if the system has no random octets to give.
     static std::shared_ptr<TicketKeys> create();
-    ~TicketKeys();
     TicketKeys(const TicketKeys&) = delete;
     TicketKeys& operator=(const TicketKeys&) = delete;
 

@@ -14,6 +14,7 @@ from comparison.cpu import CpuTime, cgroup_root, tree
 from comparison.peers import exim, opensmtpd, postfix, private_root, ringmx, scripted
 from comparison.peers.base import Place
 from comparison.servers import SERVERS
+from scaling.server import Scaled
 
 FOLDER = pathlib.Path("/a/folder")
 
@@ -25,13 +26,23 @@ class Configurations(unittest.TestCase):
                                     ("spool", "spool", "auto"), ("spool-worker", "spool", "worker"),
                                     ("maildir", "maildir", "auto"), ("discard-plugin", "plugin", "auto")):
             server = SERVERS[name]
-            read = tomllib.loads(ringmx.config(place, server.backend, server.host, server.extra(place)))
+            read = tomllib.loads(ringmx.toml(server.sections(place)))
             self.assertEqual((read["storage"]["backend"], read["storage"]["host"]), (backend, host))
             self.assertEqual(read["server"]["listen"], ["127.0.0.1:2601"])
             self.assertEqual(read["server"]["cores"], 1)
             self.assertEqual(read["log"]["transactions"], "errors")
             self.assertEqual(read["storage"].get("plugin"),
                              {"path": "/b/lib/ringmx-bench/discard.so"} if backend == "plugin" else None)
+
+    def test_ringmx_as_bench_scale_runs_it(self):
+        place = Place(FOLDER, 2601, pathlib.Path("/b/bin"), FOLDER, log="none")
+        read = tomllib.loads(ringmx.toml(Scaled(cores=2, memory="2GiB", segment="1MiB").sections(place)))
+        self.assertEqual((read["server"]["listen"], read["server"]["cores"], read["server"]["memory"]),
+                         (["127.0.0.1:2601"], 2, "2GiB"))
+        self.assertEqual(read["storage"]["backend"], "spool")
+        self.assertEqual(read["storage"]["spool"], {"path": "/a/folder/spool", "segment_size": "1MiB"})
+        self.assertEqual(read["log"]["transactions"], "none")
+        self.assertEqual(read["admin"], {"socket": "/a/folder/socket"})
 
     def test_postfix_is_its_own_instance_and_holds_everything(self):
         lines = postfix.main_cf(FOLDER).splitlines()

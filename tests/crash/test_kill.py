@@ -2,63 +2,19 @@
 every restart, and whatever is there is whole. RINGMX_CRASH_CYCLES sets how often (100)."""
 
 import collections
-import hashlib
 import os
 import random
-import re
 import shutil
-import threading
 import time
 
 from harness import Server, TestCase, new_folder, scaled
-from raw_client import RawClient
+from under_load import SEED, Load, life, token_of
 
 CYCLES = int(os.environ.get("RINGMX_CRASH_CYCLES", "100"))
 CLIENTS = 8
 ALIVE_S_MIN = 0.02
 ALIVE_S_MAX = 0.8
-SEED = int(os.environ.get("RINGMX_CRASH_SEED", str(time.time_ns() % 1_000_000)))
-
-
-def message(rng, token):
-    """A message that can prove that it is whole: its header holds the checksum of its body."""
-    size = rng.choice((60, 900, 4000, 17000, 150000) * 8 + (3000000,))
-    line = b"%s " % token.encode() + rng.randbytes(30).hex().encode() + b"\r\n"
-    body = line * max(1, size // len(line))
-    return b"X-Token: %s\r\nX-Sha256: %s\r\n\r\n%s" % (token.encode(), hashlib.sha256(body).hexdigest().encode(), body)
-
-
-class Load:
-    """Clients that deliver until their connection breaks; `acknowledged` holds the token of every 250 they saw."""
-
-    def __init__(self, port, cycle, rng, recipients):
-        self.port, self.recipients = port, recipients
-        self.acknowledged = set()
-        self.unexpected = []
-        self.threads = [threading.Thread(target=self.deliver, args=(f"c{cycle}t{n}", random.Random(rng.random())))
-                        for n in range(CLIENTS)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        for thread in self.threads:
-            thread.join()
-
-    def deliver(self, name, rng):
-        try:
-            with RawClient(self.port) as client:
-                client.greet()
-                for number in range(1_000_000):
-                    token = f"{name}n{number}"
-                    client.deliver(message(rng, token), *self.recipients)
-                    self.acknowledged.add(token)
-        except AssertionError as error:  # a reply other than the one expected
-            self.unexpected.append(str(error))
-        except (OSError, EOFError):  # the kill
-            pass
+SIZES = (60, 900, 4000, 17000, 150000) * 8 + (3000000,)
 
 
 class KillNine(TestCase):
@@ -68,14 +24,8 @@ class KillNine(TestCase):
             self.check_mailbox(messages, acknowledged)
 
     def check_mailbox(self, messages, acknowledged):
-        found = collections.Counter()
-        for octets in messages:
-            head = re.search(rb"^X-Token: (\w+)\r\nX-Sha256: (\w+)\r\n\r\n", octets, re.M)
-            self.assertIsNotNone(head, octets[:300])
-            self.assertEqual(hashlib.sha256(octets[head.end():]).hexdigest().encode(), head.group(2),
-                             f"message {head.group(1)} is not whole")
-            found[head.group(1).decode()] += 1
-        missing = acknowledged - found.keys()
+        found = collections.Counter(map(token_of, messages))
+        missing = acknowledged.keys() - found.keys()
         self.assertEqual(missing, set(), f"acknowledged and gone (seed {SEED})")
         self.assertEqual([token for token, count in found.items() if count > 1], [])
 
@@ -83,21 +33,16 @@ class KillNine(TestCase):
         """`messages_of(server)` gives what is kept for each recipient, as a list of lists."""
         folder = new_folder("crash")
         rng = random.Random(SEED)
-        acknowledged = set()
+        acknowledged = {}
         total = 0
         try:
             for cycle in range(count):
                 server = Server(overrides(cycle), folder=folder)
-                server.start()
-                try:
+                with life(server):
                     if cycle % 2:  # every other time the spool is read while its server runs
                         self.check(messages_of(server), acknowledged)
-                    with Load(server.port, cycle, rng, recipients) as load:
+                    with Load(server, cycle, rng, CLIENTS, SIZES, lambda _rng: recipients) as load:
                         time.sleep(rng.uniform(ALIVE_S_MIN, ALIVE_S_MAX))
-                        server.kill()
-                except BaseException:
-                    server.kill()
-                    raise
                 self.assertEqual(load.unexpected, [])
                 acknowledged |= load.acknowledged
                 total += len(load.acknowledged)

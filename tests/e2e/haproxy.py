@@ -21,7 +21,8 @@ class Haproxy:
         self.ports = {name: free_port() for name in ways}
         self.socket_path = self.folder / "stats"
         lines = ["global", f"    stats socket {self.socket_path} mode 600 level admin", "    ssl-server-verify none",
-                 "defaults", "    mode tcp", "    timeout connect 10s", "    timeout client 60s", "    timeout server 60s"]
+                 "defaults", "    mode tcp", "    timeout connect 10s", "    timeout client 60s", "    timeout server 60s",
+                 "    timeout check 10s"]  # else a check has as long as it is away from the next
         for name, (bind, address, options, backend) in ways.items():
             lines += [f"listen {name}", f"    bind 127.0.0.1:{self.ports[name]} {bind}"]
             if ipv6:
@@ -75,6 +76,8 @@ class Haproxy:
         return octets.decode()
 
     def servers(self):
-        """{name of the way: what HAProxy knows of its server}."""
+        """{name of the way: what HAProxy knows of its server}. `check_status` is that of the last check that ended: HAProxy marks
+        it with an asterisk while the next one is under way."""
         rows = csv.DictReader(io.StringIO(self.command("show stat").lstrip("# ")))
-        return {row["pxname"]: row for row in rows if row["svname"] == "mx"}
+        return {row["pxname"]: {**row, "check_status": row["check_status"].removeprefix("* ")}
+                for row in rows if row["svname"] == "mx"}

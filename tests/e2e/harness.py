@@ -117,6 +117,7 @@ class Server:
         self.port = free_port()
         self.expect_exit = expect_exit
         self.files_max = files_max
+        self.environment = {}  # more of it
         self.process = None
         self.log_path = self.folder / "server.log"
         self.config_path = self.folder / "ringmx.toml"
@@ -149,7 +150,8 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [program("ringmx"), "serve", "--config", str(self.config_path)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=limit)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=limit,
+                env={**os.environ, **self.environment})
 
     def start(self):
         self.launch()

@@ -41,6 +41,20 @@ class Gate:
     name: str
 
 
+def one_message(body, piece, interval_s):
+    """A script: one message. Returns the code that decided over it: 250, or the first 4xx or 5xx."""
+    for octets, wanted in ((None, 220), (b"EHLO client.test\r\n", 250), (b"MAIL FROM:<a@client.test>\r\n", 250),
+                           (b"RCPT TO:<user@example.com>\r\n", 250), (b"DATA\r\n", 354)):
+        if octets:
+            yield Send(octets)
+        code, _ = yield Reply()
+        if code != wanted:
+            return code
+    early = yield Send(body, piece, interval_s)
+    code, _ = early or (yield Reply())
+    return code
+
+
 class Client:
     __slots__ = ("fleet", "socket", "script", "step", "view", "sent", "buffer", "result", "events", "piece_left")
 

@@ -1,6 +1,7 @@
 """[confine]: what a server gives up once it serves, and that it still does its work."""
 
 import errno
+import hashlib
 import json
 import os
 import pathlib
@@ -103,6 +104,19 @@ class Confined(ConfinementTest):
             with self.assertRaises(smtplib.SMTPDataError) as refused:
                 self.send(server.port)
             self.assertIn(b"file 0,", refused.exception.smtp_error)
+
+    def test_the_first_digest_is_made_behind_the_filter(self):
+        """OpenSSL gets ready when it is first asked for something: for the hash in a mailbox's name that is too long."""
+        domain = ".".join(["long" * 12] * 3)
+        (self.folder / "mail").mkdir()
+        with self.server({"accept": {"domains": [domain]}, "storage": {"backend": "maildir"},
+                          "storage.maildir": {"path": "mail/{domain}@{local}", "min_free": "16MiB"}}) as server:
+            confinement(server)
+            with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
+                client.sendmail("a@client.test", [f"user@{domain}"], "Subject: 1\r\n\r\nbody\r\n")
+            name = f"%h{hashlib.sha256(domain.encode()).hexdigest()}@user"
+            folders = [path.name for path in (self.folder / "mail").iterdir() if path.name.endswith(name)]
+            self.assertEqual(len(folders), 1, list((self.folder / "mail").iterdir()))
 
     def test_the_log_is_opened_anew(self):
         log = self.folder / "log" / "ringmx.log"

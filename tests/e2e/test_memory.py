@@ -7,25 +7,11 @@ import time
 
 import harness
 from harness import SCRATCH, Server, TestCase, raise_file_limit, scaled
-from load import Fleet, Reply, Send
+from load import Fleet, one_message
 
 MIB = 1 << 20
 LINE_OCTETS = 17
 LIMIT_S = 300
-
-
-def sender(body, piece, interval_s):
-    """One message; returns the code that decided over it: 250, or the first 4xx or 5xx."""
-    for octets, wanted in ((None, 220), (b"EHLO client.test\r\n", 250), (b"MAIL FROM:<a@client.test>\r\n", 250),
-                           (b"RCPT TO:<user@example.com>\r\n", 250), (b"DATA\r\n", 354)):
-        if octets:
-            yield Send(octets)
-        code, _ = yield Reply()
-        if code != wanted:
-            return code
-    early = yield Send(body, piece, interval_s)
-    code, _ = early or (yield Reply())
-    return code
 
 
 class MemoryBudget(TestCase):
@@ -43,7 +29,7 @@ class MemoryBudget(TestCase):
             fleet = Fleet(server.port)
             started = time.monotonic()
             for _ in range(clients):
-                fleet.add(sender(body, size // 80, 0.25))
+                fleet.add(one_message(body, size // 80, 0.25))
             in_time = fleet.run_until(lambda: fleet.open == 0, LIMIT_S)
             seconds = time.monotonic() - started
             codes = collections.Counter(str(result) for result in fleet.results())

@@ -10,7 +10,7 @@ import time
 import harness
 import mailgen
 from harness import Server, TestCase, new_folder, plugin_path, program, scaled, without_trace
-from load import Fleet, Reply, Send
+from load import Fleet, one_message
 from raw_client import RawClient, session_ended
 
 BODY = b"Subject: test\r\n\r\nbody\r\n"
@@ -192,24 +192,13 @@ class WholeMessages(TestCase):
         clients, size, deadline_s = scaled(60, 30), 2 * mailgen.MIB, 120
         body = b"Subject: large\r\n\r\n" + b"".join(b"%015d\r\n" % n for n in range(size // 17)) + b".\r\n"
 
-        def sender():
-            for octets, wanted in ((None, 220), (b"EHLO client.test\r\n", 250), (b"MAIL FROM:<a@client.test>\r\n", 250),
-                                   (b"RCPT TO:<user@example.com>\r\n", 250), (b"DATA\r\n", 354)):
-                if octets:
-                    yield Send(octets)
-                code, _ = yield Reply()
-                if code != wanted:
-                    return code
-            early = yield Send(body, 65536, 0.05)
-            return (early or (yield Reply()))[0]
-
         server = PluginServer(overrides={"server": {"cores": 1, "memory": "48MiB"},
                                          "timeouts": {"data_block": 10 * deadline_s}})
         server.sections["storage.plugin.options"]["file"] = str(server.file)
         with server:
             fleet = Fleet(server.port)
             for _ in range(clients):
-                fleet.add(sender())
+                fleet.add(one_message(body, 65536, 0.05))
             in_time = fleet.run_until(lambda: fleet.open == 0, deadline_s)
             codes, still_open = collections.Counter(fleet.results()), fleet.open
             fleet.close()

@@ -13,6 +13,7 @@ import time
 from certificates import Authority
 from haproxy import Haproxy
 from harness import Server, TestCase, free_port, new_folder
+from memory_tls import MemoryTls
 from raw_client import RawClient
 
 PATIENCE_S = 30
@@ -155,34 +156,19 @@ class BehindHaproxy(ProxyTest):
         header = b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 465\r\n"
         with self.tls_server(authority, tls_port) as server:
             for cut in (None, 1, len(header) - 1, len(header), len(header) + 1, len(header) + 5, len(header) + 100):
-                incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-                tls = context.wrap_bio(incoming, outgoing, server_hostname="mx.test")
-                with self.assertRaises(ssl.SSLWantReadError):
-                    tls.do_handshake()
-                octets = header + outgoing.read()
                 with socket.create_connection(("127.0.0.1", tls_port), 30) as client:
                     client.settimeout(30)
                     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    tls = MemoryTls(client, context)
+                    octets = header + tls.hello()
                     client.sendall(octets[:cut])
                     if cut:
                         time.sleep(0.02)
                         client.sendall(octets[cut:])
-                    self.assertTrue(self.banner(client, tls, incoming, outgoing).startswith(b"220 mx.test"), cut)
+                    tls.handshake()
+                    self.assertTrue(tls.read().startswith(b"220 mx.test"), cut)
             self.wait_for("all of them", lambda: self.counters(server)["tls_handshakes_full"] == 7)
             self.assertEqual(self.counters(server)["proxy_clients"], 7)
-
-    def banner(self, client, tls, incoming, outgoing):
-        """Drives the handshake by hand, then reads once."""
-        for step in (tls.do_handshake, lambda: tls.read(4096)):
-            while True:
-                try:
-                    result = step()
-                    break
-                except ssl.SSLWantReadError:
-                    client.sendall(outgoing.read())
-                    incoming.write(client.recv(65536))
-            client.sendall(outgoing.read())
-        return result
 
     def tls_server(self, authority, tls_port, tls=None):
         server = self.server(tls={"certificates": [authority.entry("mx")], **(tls or {})})

@@ -6,7 +6,7 @@ packages_build="g++ cmake ninja-build pkg-config ccache liburing-dev libmimalloc
     libcurl4-openssl-dev libnats-dev librdkafka-dev"
 packages_test="clang-14 libclang-rt-14-dev clang-format-14 python3 git swaks curl postfix libsqlite3-dev util-linux
     e2fsprogs procps dovecot-core dovecot-lmtpd nats-server openssl python3-aiosmtpd python3-h2 libnet-ssleay-perl
-    haproxy lmdb-utils"
+    haproxy lmdb-utils strace binutils"
 packages_compare="python3 git postfix python3-aiosmtpd util-linux"
 packages_unpacked="exim4-daemon-light opensmtpd" # for bench/compare: they cannot be installed beside Postfix
 

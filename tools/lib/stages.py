@@ -17,8 +17,9 @@ CRASH_S_MAX = 1500
 BENCH_S_MAX = 600
 
 # Modules of tests/e2e that the sanitizers need not see, and classes of them: whose code others run, or what a sanitizer needs
-# system calls of its own for.
-WITHOUT_SANITIZERS = ("epoll_twin", "embedding", "backend_jetstream.JetStreamCluster", "jetstream_server.Cluster", "confinement.Confined")
+# system calls and memory of its own for.
+WITHOUT_SANITIZERS = ("epoll_twin", "embedding", "backend_jetstream.JetStreamCluster", "jetstream_server.Cluster",
+                      "confinement.Confined", "costs")
 # About programs of one thread, or whose threads other modules have under test.
 WITHOUT_THREADS = ("load", "load_tls", "plugin_examples", "protocol", "smtplib", "smtp_source",
                    "postfix", "buffered_spool", "first_message", "many_connections")

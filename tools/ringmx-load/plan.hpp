@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "base/sha256.hpp"
+#include "digest/sha256.hpp"
 #include "options.hpp"
 
 namespace ringmx::load {

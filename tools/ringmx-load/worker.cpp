@@ -63,7 +63,8 @@ Status Worker::set_up() {
         tls_context_ = std::move(*context);
         tls_text_ = std::make_unique<char[]>(TlsStream::kTextMax);
     }
-    auto buffers = ring::BufferRing::create(*ring_, 0, kReceiveBuffers, kReceiveBufferOctets);
+    auto buffers =
+        ring::BufferRing::create(*ring_, 0, kReceiveBuffers, kReceiveBufferOctets, kReceiveBuffers);
     if (!buffers) return buffers.error();
     buffers_ = std::move(*buffers);
     now_ns_ = monotonic_ns();

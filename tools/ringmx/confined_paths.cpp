@@ -7,6 +7,7 @@
 
 #include "base/path_template.hpp"
 #include "config/recipients_source.hpp"
+#include "server/pem_files.hpp"
 #include "storage/spool/file_system.hpp"
 
 namespace ringmx::tools {
@@ -78,7 +79,13 @@ void add_storage(const config::StorageConfig& storage, std::vector<PathRule>& ru
 // A reader of an LMDB notes in its lock file that it reads.
 void add_recipients(const config::AcceptConfig& accept, std::vector<PathRule>& rules) {
     const auto source = config::parse_recipients(accept.recipients);
-    if (!source || source->path.empty()) return;
+    if (!source) return;
+    if (source->kind == config::RecipientsSource::Kind::http) {
+        for (const std::string& path : {accept.http.ca_file, accept.http.bearer_token_file}) {
+            if (!path.empty()) add_file(rules, path, Access::read);
+        }
+    }
+    if (source->path.empty()) return;
     add_file(rules, source->path,
              source->kind == config::RecipientsSource::Kind::lmdb ? Access::write : Access::read);
 }
@@ -91,7 +98,10 @@ std::vector<PathRule> confined_paths(const config::Config& config, bool certific
         rules.push_back({path, Access::read});
     rules.push_back({"/dev/null", Access::write});
     // Files there are replaced by others, when the network changes for example.
-    if (needs_network(config)) rules.push_back({"/etc", Access::read});
+    if (needs_network(config)) {
+        rules.push_back({"/etc", Access::read});
+        add_file(rules, "/etc/resolv.conf", Access::read);  // a link, where something manages it
+    }
     std::error_code none;
     const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
     if (!none)
@@ -105,6 +115,15 @@ std::vector<PathRule> confined_paths(const config::Config& config, bool certific
         if (!certificates) break;
         add_file(rules, files.chain, Access::read);
         add_file(rules, files.key, Access::read);
+    }
+    // Those of a folder are opened by the server itself, whoever opens certificates.
+    const std::string& authorities = config.tls.client_authorities;
+    if (std::filesystem::is_directory(authorities, none)) {
+        rules.push_back({authorities, Access::read});
+        for (const std::string& file : server::authority_files(authorities))
+            add_file(rules, file, Access::read);
+    } else if (!authorities.empty() && certificates) {
+        add_file(rules, authorities, Access::read);
     }
     for (const std::string& path : config.confine.read)
         rules.push_back({path, Access::read});
@@ -129,7 +148,8 @@ void make_folders(const config::Config& config) {
 
 bool needs_network(const config::Config& config) {
     const auto recipients = config::parse_recipients(config.accept.recipients);
-    const bool asks = recipients && recipients->kind == config::RecipientsSource::Kind::socketmap;
+    const bool asks = recipients && (recipients->kind == config::RecipientsSource::Kind::socketmap ||
+                                     recipients->kind == config::RecipientsSource::Kind::http);
     return asks || config::plugin_used(config.storage).has_value();
 }
 

@@ -44,6 +44,7 @@ std::vector<std::string> certificate_files(const config::TlsConfig& tls) {
         paths.push_back(files.chain);
         paths.push_back(files.key);
     }
+    if (!tls.client_authorities.empty()) paths.push_back(tls.client_authorities);
     return paths;
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/message_id.hpp"
 #include "base/result.hpp"
-#include "base/sha256.hpp"
+#include "digest/sha256.hpp"
 
 namespace ringmx::ctl {
 

@@ -38,7 +38,7 @@ struct OpenedSpool {
     std::unique_ptr<storage::spool::SpoolReader> reader;
     ExitCode code = ExitCode::ok;  // of the failure, when there is no reader; it has been complained about
 };
-OpenedSpool open_spool(const Location& location, bool acknowledged);
+OpenedSpool open_spool(const Location& location, storage::spool::ReadOptions options = {});
 // Complains about every corruption that the reader has met; true if there was any.
 // `reported`: of the reader's problems, how many were reported before; brought up to date.
 bool report_corruption(const storage::spool::SpoolReader& reader, std::size_t& reported);

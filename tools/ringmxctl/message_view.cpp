@@ -1,6 +1,7 @@
 #include "message_view.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 
 #include <fmt/chrono.h>
@@ -8,6 +9,7 @@
 
 #include "admin/json.hpp"
 #include "base/clock.hpp"
+#include "digest/sha256.hpp"
 #include "message/envelope.hpp"
 
 namespace ringmx::ctl {
@@ -78,6 +80,16 @@ void write_dsn(JsonWriter& json, const EnvelopeView& view) {
     if (view.ret != 0) json.text("ret", view.ret == 1 ? "FULL" : "HDRS");
 }
 
+void write_tls_client(JsonWriter& json, const EnvelopeView& view) {
+    Sha256::Digest digest{};
+    if ((view.flags & envelope_flags::tls_client_verified) != 0) json.boolean("tls_client_verified", true);
+    if (view.tls_client.size() < digest.size()) return;
+    std::memcpy(digest.data(), view.tls_client.data(), digest.size());
+    json.text("tls_client", as_text(view.tls_client.subspan(digest.size())));
+    json.text("tls_client_sha256", to_hex(digest));
+    if (!view.tls_client_problem.empty()) json.text("tls_client_problem", view.tls_client_problem);
+}
+
 // What a terminal may be shown of an address.
 std::string printable(std::string_view text) {
     std::string out(text);
@@ -105,6 +117,12 @@ EnvelopeView::EnvelopeView(const StoredMessage& message) : received_us(message.i
                 break;
             case EnvelopeField::tls:
                 tls = as_text(value);
+                break;
+            case EnvelopeField::tls_client:
+                tls_client = value;
+                break;
+            case EnvelopeField::tls_client_problem:
+                tls_client_problem = as_text(value);
                 break;
             case EnvelopeField::received_us:
                 received_us = integer_of<std::int64_t>(value);
@@ -179,6 +197,7 @@ void append_envelope_json(std::string& out, const StoredMessage& message) {
     json.boolean("smtputf8", (view.flags & envelope_flags::smtputf8) != 0);
     json.boolean("tls", (view.flags & envelope_flags::tls) != 0);
     if (!view.tls.empty()) json.text("tls_session", view.tls);
+    write_tls_client(json, view);
     if ((view.flags & envelope_flags::requiretls) != 0) json.boolean("requiretls", true);
     const bool binary = (view.flags & envelope_flags::body_binary) != 0;
     const bool eight_bit = (view.flags & envelope_flags::body_8bit) != 0;

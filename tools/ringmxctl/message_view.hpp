@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/peer.hpp"
 #include "storage/spool/reader.hpp"
 
@@ -25,8 +26,10 @@ struct EnvelopeView {
 
     std::optional<PeerAddress> client;
     std::string_view client_name;
-    std::uint32_t flags = 0;       // envelope_flags
-    std::string_view tls;          // version and cipher suite
+    std::uint32_t flags = 0;  // envelope_flags
+    std::string_view tls;     // version and cipher suite
+    Bytes tls_client{};       // SHA-256 and subject of the client's certificate; empty: it has shown none
+    std::string_view tls_client_problem;
     std::int64_t received_us = 0;  // of the envelope, or of the id if it has none
     std::string_view reverse_path;
     std::optional<std::uint64_t> declared_size;

@@ -36,9 +36,10 @@ Status open_source(const config::RecipientsSource& source, Opened& opened) {
         opened.lookup = std::make_unique<recipients::LmdbLookup>(std::move(*database), nullptr);
         return ok_status();
     }
-    if (source.kind == Kind::socketmap || source.kind == Kind::everybody)
+    if (source.kind == Kind::socketmap || source.kind == Kind::http || source.kind == Kind::everybody)
         return Error{0,
-                     "a file, a table or a database can be looked into; for a socketmap there is postmap -q"};
+                     "a file, a table or a database can be looked into; for a socketmap there is postmap -q, "
+                     "for a URL curl"};
     if (source.kind == Kind::table || is_table(source.path)) {
         auto table = recipients::Table::load(source.path);
         if (!table) return table.error();

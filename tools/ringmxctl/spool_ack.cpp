@@ -60,7 +60,7 @@ ExitCode ack(const AckOptions& options) {
         }
     }
     const bool by_name = !options.names.empty();
-    const OpenedSpool spool = open_spool(options.location, by_name);
+    const OpenedSpool spool = open_spool(options.location, {.acknowledged = by_name, .once = true});
     if (!spool.reader) return spool.code;
 
     Acknowledger acknowledger(*spool.reader);

@@ -8,7 +8,7 @@
 namespace ringmx::ctl {
 
 ExitCode cat(const CatOptions& options) {
-    const OpenedSpool spool = open_spool(options.location, true);
+    const OpenedSpool spool = open_spool(options.location, {.acknowledged = true});
     if (!spool.reader) return spool.code;
     const FoundMessage found = find_message(*spool.reader, options.name);
     if (!found.message) return found.code;

@@ -155,7 +155,8 @@ ExitCode to_mbox_file(SpoolReader& reader, const std::string& path) {
 }  // namespace
 
 ExitCode export_all(const ExportOptions& options) {
-    const OpenedSpool spool = open_spool(options.location, options.acknowledged);
+    const OpenedSpool spool =
+        open_spool(options.location, {.acknowledged = options.acknowledged, .once = true});
     if (!spool.reader) return spool.code;
     if (options.to == "-") return to_stream(*spool.reader);
     if (options.to.ends_with(".mbox")) return to_mbox_file(*spool.reader, options.to);

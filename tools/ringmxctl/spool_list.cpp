@@ -49,7 +49,8 @@ ExitCode seek(SpoolReader& reader, const ListOptions& options) {
 }  // namespace
 
 ExitCode list(const ListOptions& options) {
-    const OpenedSpool spool = open_spool(options.location, options.acknowledged);
+    const OpenedSpool spool =
+        open_spool(options.location, {.acknowledged = options.acknowledged, .once = true});
     if (!spool.reader) return spool.code;
     Output out(STDOUT_FILENO, "standard output");
     if (!options.json) out.write(listing_head());
@@ -59,7 +60,7 @@ ExitCode list(const ListOptions& options) {
 }
 
 ExitCode follow(const ListOptions& options) {
-    const OpenedSpool spool = open_spool(options.location, options.acknowledged);
+    const OpenedSpool spool = open_spool(options.location, {.acknowledged = options.acknowledged});
     if (!spool.reader) return spool.code;
     if (const ExitCode code = seek(*spool.reader, options); code != ExitCode::ok) return code;
     Output out(STDOUT_FILENO, "standard output");

@@ -44,7 +44,7 @@ std::string spool_path(const Location& location, ExitCode& code) {
     return location.dead ? storage::delivery::dead_path(path) : path;
 }
 
-OpenedSpool open_spool(const Location& location, bool acknowledged) {
+OpenedSpool open_spool(const Location& location, storage::spool::ReadOptions options) {
     ExitCode code = ExitCode::ok;
     const std::string path = spool_path(location, code);
     if (path.empty()) return {nullptr, code};
@@ -52,7 +52,7 @@ OpenedSpool open_spool(const Location& location, bool acknowledged) {
         complain("there are no dead letters, and there have been none: " + path + " does not exist");
         return {nullptr, ExitCode::ok};
     }
-    auto reader = SpoolReader::open(path, {.acknowledged = acknowledged});
+    auto reader = SpoolReader::open(path, options);
     if (!reader) {
         complain(reader.error().message);
         return {nullptr, ExitCode::failed};

@@ -11,7 +11,7 @@ ExitCode requeue(const RequeueOptions& options) {
     ExitCode code = ExitCode::ok;
     const std::string path = spool_path(options.location, code);
     if (path.empty()) return code;
-    const OpenedSpool spool = open_spool(options.location, false);
+    const OpenedSpool spool = open_spool(options.location, {.once = true});
     if (!spool.reader) return spool.code;
     std::vector<storage::spool::Cursor> letters;
     for (const std::string& name : options.names) {

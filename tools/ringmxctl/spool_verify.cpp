@@ -112,7 +112,7 @@ Result<AcksReport> compare(storage::spool::SpoolReader& reader, const std::strin
 }  // namespace
 
 ExitCode verify(const VerifyOptions& options) {
-    const OpenedSpool spool = open_spool(options.location, true);
+    const OpenedSpool spool = open_spool(options.location, {.acknowledged = true, .once = true});
     if (!spool.reader) return spool.code;
     const auto report = spool.reader->verify();
     if (!report) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/sha256.hpp"
+#include "digest/sha256.hpp"
 
 namespace ringmx::tools {
 

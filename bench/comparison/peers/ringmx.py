@@ -7,29 +7,10 @@ from ..common import Failed
 from .base import Launch, Server
 
 
-def config(place, backend, host="auto", extra=""):
-    return f"""[server]
-hostname = "bench.example.com"
-listen = ["127.0.0.1:{place.port}"]
-cores = 1
-
-[accept]
-domains = ["*"]
-
-[storage]
-backend = "{backend}"
-host = "{host}"
-
-[storage.spool]
-path = "{place.folder}/spool"
-
-[storage.maildir]
-path = "{place.folder}/maildir"
-{extra}
-[log]
-transactions = "{place.log}"
-path = "{place.folder}/ringmx.log"
-"""
+def toml(sections):
+    """What is in them, numbers, strings and lists, is written in TOML as in JSON."""
+    return "\n".join(f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+                     for name, keys in sections.items())
 
 
 class Ringmx(Server):
@@ -45,12 +26,20 @@ class Ringmx(Server):
         output = subprocess.run([place.bin / "ringmx", "--version"], capture_output=True, text=True, check=True)
         return output.stdout.splitlines()[0]
 
-    def extra(self, _place):
-        return ""
+    def sections(self, place):
+        """Its configuration: {section: {key: value}}."""
+        return {
+            "server": {"hostname": "bench.example.com", "listen": [f"127.0.0.1:{place.port}"], "cores": 1},
+            "accept": {"domains": ["*"]},
+            "storage": {"backend": self.backend, "host": self.host},
+            "storage.spool": {"path": f"{place.folder}/spool"},
+            "storage.maildir": {"path": f"{place.folder}/maildir"},
+            "log": {"transactions": place.log, "path": f"{place.folder}/ringmx.log"},
+        }
 
     def launch(self, place):
         path = place.folder / "ringmx.toml"
-        path.write_text(config(place, self.backend, self.host, self.extra(place)))
+        path.write_text(toml(self.sections(place)))
         return Launch([place.bin / "ringmx", "serve", "--config", path])
 
     def check(self, running, least, most=None):
@@ -91,8 +80,8 @@ class DiscardPlugin(Ringmx):
     def programs(self, place):
         return (*super().programs(place), self.library(place))
 
-    def extra(self, place):
-        return f'\n[storage.plugin]\npath = "{self.library(place)}"\n'
+    def sections(self, place):
+        return super().sections(place) | {"storage.plugin": {"path": str(self.library(place))}}
 
 
 class Spool(Ringmx):

@@ -58,6 +58,8 @@ struct CoreOptions {
     std::unique_ptr<policy::Policy> policy;
     std::function<Result<CoreStorage>(ring::Ring&, storage::StoreSink&)> make_host;
     AdmissionSetup* admission = nullptr;  // not looked at: the twin limits nothing
+    bool receive_limit = false;
+    ring::RingOptions ring{};
 };
 
 class Core final : public storage::StoreSink, public policy::Answers {
@@ -111,9 +113,15 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void await_handshake(std::uint32_t) {}
     void end_handshake() {}
     bool streams() const { return traits_.streams; }
-    bool storage_is_idle() const { return host_->outstanding() == 0 && waiting_requests_.empty(); }
+    bool storage_is_idle() const {
+        return host_->outstanding() == 0 && waiting_requests_.empty() && done_first_ == nullptr;
+    }
     bool memory_is_short() const { return slabs_->bytes_in_use() > slabs_->bytes_max() / 2; }
-    bool accepting() const { return host_->accepting() && waiting_requests_.size() < kRequestsWaitingMax; }
+    bool accepting() const {
+        const std::size_t most =
+            std::max(std::size_t{limits::store_queue_entries}, std::size_t{options_.connections_max});
+        return host_->accepting() && waiting_requests_.size() < most;
+    }
 
     void submit(const storage::StoreRequest& request);
     void queue_send(std::uint32_t slot) { to_send_.push_back(slot); }
@@ -141,9 +149,8 @@ class Core final : public storage::StoreSink, public policy::Answers {
     void wake() override;
 
  private:
-    static constexpr std::size_t kRequestsWaitingMax = limits::store_queue_entries;
     static constexpr std::size_t kEventsMax = 1024;  // per epoll_wait
-    static constexpr std::size_t kReceiveBytes = limits::receive_buffer_large_bytes;
+    static constexpr std::size_t kReceiveBytes = limits::receive_buffer_bulk_bytes;
 
     struct PolicyAnswer {
         policy::Ticket ticket;

@@ -4,10 +4,11 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
-#include <utility>
 
 #include <arpa/inet.h>
 #include <strings.h>
+
+#include "common/notify.hpp"
 
 namespace ringmx::http {
 namespace {
@@ -40,24 +41,10 @@ std::string_view body_type(const plugin::Message& message) {
     return message.has(RINGMX_8BITMIME) ? "8BITMIME" : "7BIT";
 }
 
-std::string notify_words(std::uint32_t notify) {
-    static constexpr std::pair<std::uint32_t, std::string_view> words[] = {{RINGMX_NOTIFY_NEVER, "NEVER"},
-                                                                           {RINGMX_NOTIFY_SUCCESS, "SUCCESS"},
-                                                                           {RINGMX_NOTIFY_FAILURE, "FAILURE"},
-                                                                           {RINGMX_NOTIFY_DELAY, "DELAY"}};
-    std::string text;
-    for (const auto& [bit, word] : words) {
-        if ((notify & bit) == 0) continue;
-        if (!text.empty()) text += ' ';
-        text += word;
-    }
-    return text;
-}
-
 // The DSN parameters of the recipient with this number, counted from 1.
 std::string recipient_dsn(std::uint32_t number, const plugin::Recipient& recipient) {
     std::string text = std::to_string(number);
-    if (recipient.notify != 0) text.append("; notify=").append(notify_words(recipient.notify));
+    if (recipient.notify != 0) text.append("; notify=").append(backends::notify_words(recipient.notify, ' '));
     if (!recipient.orcpt.empty()) text.append("; orcpt=").append(encode(recipient.orcpt));
     return text;
 }

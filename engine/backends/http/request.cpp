@@ -12,6 +12,8 @@ namespace ringmx::http {
 namespace {
 
 constexpr long kUploadBufferOctets = 256 * 1024;
+constexpr long kAuthoritiesCacheS =
+    60;  // then the file of authorities is read again, if a connection is opened
 
 template <typename Value>
 void set(CURL* handle, CURLoption option, Value value, const char* what) {
@@ -61,7 +63,13 @@ void Request::set_constant_options() {
     set(handle_, CURLOPT_CONNECTTIMEOUT_MS, options_.connect_timeout_ms, "option connect_timeout");
     set(handle_, CURLOPT_ERRORBUFFER, error_.data(), "error buffer");
     set(handle_, CURLOPT_PIPEWAIT, options_.wait_for_multiplexing ? 1L : 0L, "waiting for a connection");
-    if (!options_.ca_file.empty()) set(handle_, CURLOPT_CAINFO, options_.ca_file.c_str(), "option ca_file");
+    if (!options_.ca_file.empty()) {
+        set(handle_, CURLOPT_CAINFO, options_.ca_file.c_str(), "option ca_file");
+        // In place of the system's file, and of the system's folder. A libcurl over another TLS library has
+        // none.
+        curl_easy_setopt(handle_, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+        set(handle_, CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesCacheS, "option ca_file");
+    }
     // HTTP/2 is agreed upon in the TLS handshake. Without TLS it would have to be known beforehand, and
     // libcurl 7.88 cannot use such a connection twice.
     set(handle_, CURLOPT_HTTP_VERSION,

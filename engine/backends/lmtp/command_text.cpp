@@ -4,6 +4,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "common/notify.hpp"
+
 namespace ringmx::lmtp {
 namespace {
 
@@ -11,20 +13,6 @@ std::string upper(std::string_view text) {
     std::string out(text);
     std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::toupper(c); });
     return out;
-}
-
-std::string notify_text(std::uint32_t notify) {
-    static constexpr std::pair<std::uint32_t, std::string_view> words[] = {{RINGMX_NOTIFY_NEVER, "NEVER"},
-                                                                           {RINGMX_NOTIFY_SUCCESS, "SUCCESS"},
-                                                                           {RINGMX_NOTIFY_FAILURE, "FAILURE"},
-                                                                           {RINGMX_NOTIFY_DELAY, "DELAY"}};
-    std::string text;
-    for (const auto& [bit, word] : words) {
-        if ((notify & bit) == 0) continue;
-        if (!text.empty()) text += ',';
-        text += word;
-    }
-    return text;
 }
 
 std::string_view body_text(const plugin::Message& message, const Extensions& extensions) {
@@ -88,7 +76,8 @@ std::string recipient_command(const plugin::Recipient& recipient, const Extensio
     std::string command = "RCPT TO:<";
     command.append(recipient.forward_path).append(">");
     if (extensions.dsn) {
-        if (recipient.notify != 0) command.append(" NOTIFY=").append(notify_text(recipient.notify));
+        if (recipient.notify != 0)
+            command.append(" NOTIFY=").append(backends::notify_words(recipient.notify, ','));
         if (!recipient.orcpt.empty() && is_plain_path(recipient.orcpt))
             command.append(" ORCPT=").append(recipient.orcpt);
     }

@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 
+#include "common/notify.hpp"
+
 namespace ringmx::records {
 namespace {
 
@@ -36,20 +38,6 @@ std::string sender_value(const plugin::Message& message) {
     return value;
 }
 
-std::string notify_value(std::uint32_t notify) {
-    static constexpr std::pair<std::uint32_t, std::string_view> words[] = {{RINGMX_NOTIFY_NEVER, "NEVER"},
-                                                                           {RINGMX_NOTIFY_SUCCESS, "SUCCESS"},
-                                                                           {RINGMX_NOTIFY_FAILURE, "FAILURE"},
-                                                                           {RINGMX_NOTIFY_DELAY, "DELAY"}};
-    std::string value;
-    for (const auto& [bit, word] : words) {
-        if ((notify & bit) == 0) continue;
-        if (!value.empty()) value += ',';
-        value += word;
-    }
-    return value;
-}
-
 }  // namespace
 
 std::string percent_encode(std::string_view text) {
@@ -71,7 +59,7 @@ std::string percent_encode(std::string_view text) {
 
 std::string recipient_value(const plugin::Recipient& recipient) {
     std::string value = "<" + percent_encode(recipient.forward_path) + ">";
-    if (recipient.notify != 0) value += " NOTIFY=" + notify_value(recipient.notify);
+    if (recipient.notify != 0) value += " NOTIFY=" + backends::notify_words(recipient.notify, ',');
     if (!recipient.orcpt.empty()) value += " ORCPT=" + percent_encode(recipient.orcpt);
     return value;
 }

@@ -70,6 +70,8 @@ typedef enum ringmx_log_level {
 #define RINGMX_REQUIRETLS \
     0x20u /* MAIL ... REQUIRETLS (RFC 8689): to be sent on under verified TLS, or not at all */
 #define RINGMX_TLS_AT_PROXY 0x40u /* with RINGMX_TLS: it ended at a proxy in front, which said so */
+#define RINGMX_TLS_CLIENT_VERIFIED \
+    0x80u /* with RINGMX_TLS: the client has shown a certificate, which was verified */
 
 /* ringmx_recipient.notify: NOTIFY of RCPT (RFC 3461 §4.1); 0: not given */
 #define RINGMX_NOTIFY_NEVER 0x01u

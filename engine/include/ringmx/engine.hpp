@@ -101,6 +101,18 @@ struct Client {
     std::string_view name;                          // argument of EHLO or HELO; empty before
     bool extended = false;                          // EHLO
     bool tls = false;
+    // Under TLS: "TLSv1.3", "TLS_AES_256_GCM_SHA384".
+    std::string_view tls_version;
+    std::string_view tls_cipher;
+    bool tls_at_proxy = false;  // TLS ends at a proxy in front, which has told of it (docs/proxy.md)
+    // Of a client that was asked for its certificate (`tls.client_certificates`) and has one: the SHA-256 of
+    // its DER, 32 octets, and its subject (RFC 2253). Empty: it has shown none, or not to the engine.
+    std::string_view tls_client_sha256;
+    std::string_view tls_client_subject;
+    // One of `tls.client_authorities` has issued it; with tls_at_proxy: the proxy says so. If not, the
+    // names in it are the client's own words; tls_client_problem says why, and is empty if nobody has tried.
+    bool tls_client_verified = false;
+    std::string_view tls_client_problem;
 };
 
 struct Mail {

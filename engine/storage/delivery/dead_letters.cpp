@@ -31,7 +31,7 @@ void add_number(std::vector<std::byte>& out, EnvelopeField field, T value) {
 Bytes without_death(Bytes envelope) {
     EnvelopeReader reader(envelope);
     while (const auto record = reader.next()) {
-        if (record->field < EnvelopeField::dead_us) continue;
+        if (record->field < EnvelopeField::dead_us || record->field > EnvelopeField::dead_reason) continue;
         const auto at = static_cast<std::size_t>(record->value.data() - envelope.data());
         return envelope.first(at - kEnvelopeRecordHeader);
     }

@@ -11,8 +11,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/event_fd.hpp"
 #include "storage/delivery/drain.hpp"
-#include "storage/event_fd.hpp"
 #include "storage/sleep_flag.hpp"
 
 namespace ringmx::storage::delivery {

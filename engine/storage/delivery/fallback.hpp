@@ -23,13 +23,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/event_fd.hpp"
 #include "ring/ring.hpp"
 #include "storage/backend.hpp"
 #include "storage/delivery/breaker.hpp"
 #include "storage/delivery/delivery.hpp"
 #include "storage/delivery/late_answers.hpp"
 #include "storage/delivery/target.hpp"
-#include "storage/event_fd.hpp"
 #include "storage/wake_port.hpp"
 
 namespace ringmx::storage::delivery {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/assert.hpp"
+#include "base/event_fd.hpp"
 #include "storage/answer_text.hpp"
-#include "storage/event_fd.hpp"
 #include "storage/wake_port.hpp"
 
 namespace ringmx::storage::plugin {

@@ -13,7 +13,8 @@ static_assert(envelope_flags::esmtp == RINGMX_ESMTP && envelope_flags::smtputf8 
               envelope_flags::body_8bit == RINGMX_8BITMIME &&
               envelope_flags::body_binary == RINGMX_BINARYMIME && envelope_flags::tls == RINGMX_TLS &&
               envelope_flags::requiretls == RINGMX_REQUIRETLS &&
-              envelope_flags::tls_at_proxy == RINGMX_TLS_AT_PROXY);
+              envelope_flags::tls_at_proxy == RINGMX_TLS_AT_PROXY &&
+              envelope_flags::tls_client_verified == RINGMX_TLS_CLIENT_VERIFIED);
 static_assert(notify_flags::never == RINGMX_NOTIFY_NEVER && notify_flags::success == RINGMX_NOTIFY_SUCCESS &&
               notify_flags::failure == RINGMX_NOTIFY_FAILURE && notify_flags::delay == RINGMX_NOTIFY_DELAY);
 

@@ -35,9 +35,11 @@ class File {
 
 enum class OpenMode : std::uint8_t {
     read,
-    write,       // read and write, must exist
-    create,      // read and write, created if it is not there
-    create_new,  // read and write, must not exist
+    read_direct,  // reads of whole blocks into memory aligned to a block pass the page cache by where that
+                  // works
+    write,        // read and write, must exist
+    create,       // read and write, created if it is not there
+    create_new,   // read and write, must not exist
 };
 
 class FileSystem {

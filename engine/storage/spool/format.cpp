@@ -21,11 +21,17 @@ constexpr std::size_t magic = 0, version = 4, kind = 5, flags = 6, tag = 8, segm
                       previous_segment = 96, previous_durable_end = 104, zero = 108, header_crc = 124;
 }
 
-std::string numbered(const char* prefix, std::uint64_t number, const char* suffix) {
+void numbered(std::string& out, const char* prefix, std::uint64_t number, const char* suffix) {
     std::array<char, 48> text;
     const int length = std::snprintf(text.data(), text.size(), "%s%016llx%s", prefix,
                                      static_cast<unsigned long long>(number), suffix);
-    return {text.data(), static_cast<std::size_t>(length)};
+    out.assign(text.data(), static_cast<std::size_t>(length));
+}
+
+std::string numbered(const char* prefix, std::uint64_t number, const char* suffix) {
+    std::string text;
+    numbered(text, prefix, number, suffix);
+    return text;
 }
 
 std::optional<std::uint64_t> parse_hex(std::string_view text) {
@@ -136,6 +142,16 @@ std::string acks_name(std::uint64_t sequence) {
 }
 std::string preparation_name(std::uint64_t sequence) {
     return numbered("prep-", sequence, ".tmp");
+}
+
+void put_segment_name(std::string& out, std::uint64_t sequence) {
+    numbered(out, "seg-", sequence, ".log");
+}
+void put_acks_name(std::string& out, std::uint64_t sequence) {
+    numbered(out, "seg-", sequence, ".acks");
+}
+void put_preparation_name(std::string& out, std::uint64_t sequence) {
+    numbered(out, "prep-", sequence, ".tmp");
 }
 
 std::optional<std::uint64_t> parse_segment_name(std::string_view name) {

@@ -72,6 +72,11 @@ std::optional<std::uint32_t> parse_shard_name(std::string_view name);
 std::string segment_name(std::uint64_t sequence);
 std::string acks_name(std::uint64_t sequence);
 std::string preparation_name(std::uint64_t sequence);
+// The same, into a string that keeps its memory.
+constexpr std::size_t kNameOctetsMax = 32;
+void put_segment_name(std::string& out, std::uint64_t sequence);
+void put_acks_name(std::string& out, std::uint64_t sequence);
+void put_preparation_name(std::string& out, std::uint64_t sequence);
 std::optional<std::uint64_t> parse_segment_name(std::string_view name);
 std::optional<std::uint64_t> parse_acks_name(std::string_view name);
 bool is_preparation_name(std::string_view name);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include <sys/mman.h>
 
@@ -12,10 +13,14 @@ namespace {
 
 constexpr std::size_t kReadyMin = 2;                 // prepared segments to have in stock
 constexpr std::size_t kReadyMax = 6;                 // more than that are removed rather than recycled
-constexpr std::size_t kZeroBytes = 1u << 20;         // one write of zeros
-constexpr std::size_t kAckReadBytes = 16u << 10;     // one read of an ack file
-constexpr std::int64_t kRetryNs = kNsPerSecond;      // after a failure
-constexpr std::int64_t kSpaceNs = kNsPerSecond;      // between looks at the free space
+constexpr std::size_t kZeroBytes = 1u << 20;         // one write of zeros when they are urgent
+constexpr std::size_t kPacedZeroBytes = 256u << 10;  // else
+constexpr std::uint64_t kZerosPerOctet = 2;  // of log, so that a segment is ready when half of one is full
+constexpr std::uint64_t kZerosPerTick = 2u << 20;   // beside that, so that one is also ready if no mail comes
+constexpr std::uint64_t kZerosSavedMax = 4u << 20;  // no more than this at once
+constexpr std::size_t kAckReadBytes = 16u << 10;    // one read of an ack file
+constexpr std::int64_t kRetryNs = kNsPerSecond;     // after a failure
+constexpr std::int64_t kSpaceNs = kNsPerSecond;     // between looks at the free space
 constexpr std::int64_t kAcksRoundNs = kNsPerSecond;  // between rounds over the ack files, at least
 
 std::byte* map_pages(std::size_t bytes, int protection) {
@@ -40,6 +45,9 @@ Janitor::Janitor(Disk& disk, SegmentTable& segments, const Setup& setup)
       acks_(kAckReadBytes) {
     op_.client = this;
     op_.pieces = &piece_;
+    name_.reserve(kNameOctetsMax);
+    new_name_.reserve(kNameOctetsMax);
+    paused_name_.reserve(kNameOctetsMax);
     const auto space = disk_.free_bytes();
     free_bytes_ = space.ok() ? *space : 0;
 }
@@ -52,6 +60,7 @@ Janitor::~Janitor() {
 void Janitor::tick(Now now) {
     now_ns_ = now.mono_ns;
     quiet_ = false;
+    allowed_ = std::min(allowed_ + kZerosPerTick, kZerosSavedMax);
     if (now_ns_ >= next_space_ns_) {
         next_space_ns_ = now_ns_ + kSpaceNs;
         const auto space = disk_.free_bytes();
@@ -69,9 +78,19 @@ void Janitor::tick(Now now) {
     work();
 }
 
+void Janitor::log_grew(std::uint64_t bytes) {
+    allowed_ = std::min(allowed_ + kZerosPerOctet * bytes, kZerosSavedMax);
+    if (paused()) quiet_ = false;
+}
+
 void Janitor::work() {
     if (quiet_ || step_ != Step::idle) return;
     if (start_footer()) return;
+    if (closing_ && paused()) {
+        resume();
+        abandon();
+        return;
+    }
     if (!closing_ && (start_recycle_or_remove() || start_prepare() || start_acks())) return;
     quiet_ = true;
 }
@@ -180,14 +199,14 @@ bool Janitor::start_recycle_or_remove() {
     for (const auto& segment : segments_.all()) {
         if (segment->state != LiveSegment::State::closed || segment->references != 0) continue;
         sequence_ = segment->sequence;
-        name_ = segment_name(sequence_);
+        put_segment_name(name_, sequence_);
         file_ = -1;
         segment->state = LiveSegment::State::leaving;
         // A file that failed a write is not trusted again.
         if (!segment->right_size || segment->poisoned || segments_.ready_count() >= kReadyMax) {
             go(Step::remove_log, DiskOp::Kind::remove);
         } else {
-            new_name_ = segment_name(setup_.next_sequence++);
+            put_segment_name(new_name_, setup_.next_sequence++);
             go(Step::recycle_rename, DiskOp::Kind::rename);
         }
         return true;
@@ -219,7 +238,7 @@ void Janitor::recycle_done(std::int64_t result) {
                 abandon();
                 return;
             }
-            name_ = acks_name(sequence_);
+            put_acks_name(name_, sequence_);
             go(Step::recycle_drop_acks, DiskOp::Kind::remove);
             return;
         case Step::recycle_drop_acks:  // if it stays, the next start removes it
@@ -254,7 +273,7 @@ void Janitor::remove_done(std::int64_t result) {
                 step_ = Step::idle;
                 return;
             }
-            name_ = acks_name(sequence_);
+            put_acks_name(name_, sequence_);
             go(Step::remove_acks, DiskOp::Kind::remove);
             return;
         default:
@@ -279,16 +298,49 @@ void Janitor::become_ready(int file) {
 // -----------------------------------------------------------------------------------------------------
 
 bool Janitor::start_prepare() {
+    if (paused()) {
+        if (zeros_wait()) return false;
+        resume();
+        write_zeros();
+        return true;
+    }
     if (now_ns_ < retry_ns_ || !space_for_segment() || segments_.ready_count() >= kReadyMin) return false;
-    name_ = preparation_name(setup_.next_sequence++);
+    put_preparation_name(name_, setup_.next_sequence++);
     zeroed_ = 0;
     file_ = -1;
     go(Step::create, DiskOp::Kind::create_segment);
     return true;
 }
 
+// Nothing is ready, and what is in use is nearly full.
+bool Janitor::urgent() const {
+    if (segments_.ready_count() != 0) return false;
+    const LiveSegment* active = segments_.active();
+    return active == nullptr || active->frames_end - active->write_at < setup_.segment_bytes / 4;
+}
+
+std::uint64_t Janitor::next_zeros() const {
+    return std::min<std::uint64_t>(urgent() ? kZeroBytes : kPacedZeroBytes, setup_.segment_bytes - zeroed_);
+}
+
+void Janitor::pause() {
+    paused_file_ = std::exchange(file_, -1);
+    paused_name_ = name_;
+    step_ = Step::idle;
+}
+
+void Janitor::resume() {
+    file_ = std::exchange(paused_file_, -1);
+    name_ = paused_name_;
+}
+
 void Janitor::write_zeros() {
-    const std::uint64_t bytes = std::min<std::uint64_t>(kZeroBytes, setup_.segment_bytes - zeroed_);
+    if (zeros_wait()) {
+        pause();
+        return;
+    }
+    const std::uint64_t bytes = next_zeros();
+    allowed_ -= std::min(allowed_, bytes);
     piece_ = {zeros(), bytes};
     op_.piece_count = 1;
     op_.offset = zeroed_;
@@ -339,7 +391,7 @@ void Janitor::prepare_done(std::int64_t result) {
             }
             return;
         case Step::zero_sync:
-            new_name_ = segment_name(setup_.next_sequence++);
+            put_segment_name(new_name_, setup_.next_sequence++);
             go(Step::name, DiskOp::Kind::rename);
             return;
         case Step::name:
@@ -376,7 +428,7 @@ bool Janitor::start_acks() {
     for (const auto& segment : segments_.all()) {
         if (segment->sequence <= acks_after_ || segment->references == 0) continue;
         sequence_ = acks_after_ = segment->sequence;
-        name_ = acks_name(sequence_);
+        put_acks_name(name_, sequence_);
         file_ = -1;
         go(Step::acks_open, DiskOp::Kind::open_read);
         return true;

@@ -2,6 +2,10 @@
 // footers, prepares segments ahead with zeros, recycles or removes those that nobody needs, and takes in
 // consumers' acks.
 //
+// Zeros are paced: a log write waits for its octets to reach the medium, and on most disks for whatever else
+// was written before it. So a segment is prepared over the time in which half of one is filled, or some
+// seconds when no mail comes, and at full speed only when the stock would run out.
+//
 // Crash-safe at every step; the orders that matter (docs/spool-format.md gives the reasons):
 // - A prepared file is synced before it is renamed to a segment's name, and the directory is synced before it
 // is used.
@@ -38,10 +42,12 @@ class Janitor final : public DiskClient {
     void work();
     // Segments were sealed or settled: there may be a job again.
     void nudge() { quiet_ = false; }
+    // So many octets of log are on their way to the disk.
+    void log_grew(std::uint64_t bytes);
     void tick(Now now);
     // From now on only footers are written.
     void finish_up() { closing_ = true; }
-    bool idle() const { return step_ == Step::idle; }
+    bool idle() const { return step_ == Step::idle && !paused(); }
 
     // Free space is below the configured least.
     bool space_low() const { return free_bytes_ < setup_.min_free_bytes; }
@@ -89,6 +95,12 @@ class Janitor final : public DiskClient {
     bool start_prepare();
     bool start_acks();
     void write_zeros();
+    bool paused() const { return paused_file_ >= 0; }
+    void pause();
+    void resume();
+    bool urgent() const;
+    bool zeros_wait() const { return !urgent() && allowed_ < next_zeros(); }
+    std::uint64_t next_zeros() const;
     void read_acks();
     void take_acks();
     void abandon();
@@ -121,6 +133,10 @@ class Janitor final : public DiskClient {
     std::uint64_t zeroed_ = 0;    // bytes of it written with zeros
     std::string name_;
     std::string new_name_;
+    // A segment whose zeros wait for their turn, while other jobs are done.
+    int paused_file_ = -1;  // or none does
+    std::string paused_name_;
+    std::uint64_t allowed_ = 0;    // zeros that may be written now
     std::byte* footer_ = nullptr;  // one block
     std::vector<std::byte> acks_;  // read buffer
     std::size_t acks_read_ = 0;

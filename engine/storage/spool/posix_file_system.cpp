@@ -1,4 +1,4 @@
-// The FileSystem of the operating system: plain, buffered, blocking calls.
+// The FileSystem of the operating system: plain, blocking calls, buffered but for OpenMode::read_direct.
 #include <array>
 #include <cerrno>
 #include <memory>
@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/assert.hpp"
+#include "base/descriptor.hpp"
 #include "storage/spool/file_system.hpp"
+#include "storage/spool/format.hpp"
 
 namespace ringmx::storage::spool {
 namespace {
@@ -19,20 +21,28 @@ namespace {
 constexpr mode_t kDirectoryMode = 0700;  // mail is nobody else's business
 constexpr mode_t kFileMode = 0600;
 
+bool whole_blocks(std::uint64_t offset, MutableBytes into) {
+    return offset % kBlockBytes == 0 && into.size() % kBlockBytes == 0 &&
+           reinterpret_cast<std::uintptr_t>(into.data()) % kBlockBytes == 0;
+}
+
 class PosixFile final : public File {
  public:
-    PosixFile(int fd, std::string path, std::uint64_t inode)
-        : fd_(fd), path_(std::move(path)), inode_(inode) {}
-    ~PosixFile() override { ::close(fd_); }
-    PosixFile(const PosixFile&) = delete;
-    PosixFile& operator=(const PosixFile&) = delete;
+    PosixFile(Descriptor fd, Descriptor direct, std::string path, std::uint64_t inode)
+        : fd_(std::move(fd)), direct_(std::move(direct)), path_(std::move(path)), inode_(inode) {}
 
     Result<std::size_t> read_at(std::uint64_t offset, MutableBytes into) override {
         std::size_t done = 0;
         while (done < into.size()) {
-            const ssize_t count =
-                ::pread(fd_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+            const MutableBytes rest = into.subspan(done);
+            const bool direct = direct_.get() >= 0 && whole_blocks(offset + done, rest);
+            const ssize_t count = ::pread(direct ? direct_.get() : fd_.get(), rest.data(), rest.size(),
+                                          static_cast<off_t>(offset + done));
             if (count < 0 && errno == EINTR) continue;
+            if (count < 0 && errno == EINVAL && direct) {  // larger blocks than ours
+                direct_ = Descriptor();
+                continue;
+            }
             if (count < 0) return system_error(errno, "read " + path_);
             if (count == 0) break;
             done += static_cast<std::size_t>(count);
@@ -43,15 +53,15 @@ class PosixFile final : public File {
     // A buffered read that meets a direct write of the same block may leave the older contents in the page
     // cache.
     void drop_cache(std::uint64_t offset, std::uint64_t bytes) override {
-        (void)::posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+        (void)::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
                               POSIX_FADV_DONTNEED);
     }
 
     Status write_at(std::uint64_t offset, Bytes bytes) override {
         std::size_t done = 0;
         while (done < bytes.size()) {
-            const ssize_t count =
-                ::pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+            const ssize_t count = ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done,
+                                           static_cast<off_t>(offset + done));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0) return system_error(errno, "write " + path_);
             done += static_cast<std::size_t>(count);
@@ -60,26 +70,27 @@ class PosixFile final : public File {
     }
 
     Status sync() override {
-        if (::fsync(fd_) != 0) return system_error(errno, "fsync " + path_);
+        if (::fsync(fd_.get()) != 0) return system_error(errno, "fsync " + path_);
         return ok_status();
     }
 
     Result<std::uint64_t> size() override {
         struct stat about {};
-        if (::fstat(fd_, &about) != 0) return system_error(errno, "stat " + path_);
+        if (::fstat(fd_.get(), &about) != 0) return system_error(errno, "stat " + path_);
         return static_cast<std::uint64_t>(about.st_size);
     }
 
     std::uint64_t identity() const override { return inode_; }
 
     Result<bool> try_lock() override {
-        if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return true;
+        if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return true;
         if (errno == EWOULDBLOCK) return false;
         return system_error(errno, "lock " + path_);
     }
 
  private:
-    int fd_;
+    Descriptor fd_;
+    Descriptor direct_;  // the same file with O_DIRECT, or none
     std::string path_;
     std::uint64_t inode_;
 };
@@ -105,6 +116,7 @@ class PosixFileSystem final : public FileSystem {
         int flags = O_CLOEXEC;
         switch (mode) {
             case OpenMode::read:
+            case OpenMode::read_direct:
                 flags |= O_RDONLY;
                 break;
             case OpenMode::write:
@@ -117,15 +129,18 @@ class PosixFileSystem final : public FileSystem {
                 flags |= O_RDWR | O_CREAT | O_EXCL;
                 break;
         }
-        const int fd = ::open(path.c_str(), flags, kFileMode);
-        if (fd < 0) return system_error(errno, "open " + path);
+        Descriptor fd(::open(path.c_str(), flags, kFileMode));
+        if (fd.get() < 0) return system_error(errno, "open " + path);
         struct stat about {};
-        if (::fstat(fd, &about) != 0) {
-            const int error = errno;
-            ::close(fd);
-            return system_error(error, "stat " + path);
+        if (::fstat(fd.get(), &about) != 0) return system_error(errno, "stat " + path);
+        Descriptor direct;
+        if (mode == OpenMode::read_direct) {
+            // Through the first one: the name may be another file's by now.
+            const std::string same = "/proc/self/fd/" + std::to_string(fd.get());
+            direct = Descriptor(::open(same.c_str(), flags | O_DIRECT));
         }
-        return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path, about.st_ino));
+        return std::unique_ptr<File>(
+            std::make_unique<PosixFile>(std::move(fd), std::move(direct), path, about.st_ino));
     }
 
     Status make_directories(const std::string& path) override {

@@ -81,6 +81,11 @@ struct VerifyReport {
 
 struct ReadOptions {
     bool acknowledged = false;  // next() and find() show messages that consumers have acknowledged, too
+    // For readers that stop at the first nothing: next() has shown by then whatever was stored when it was
+    // first called. Otherwise next() waits at the end of a segment, also when there are later ones, until it
+    // is certain that nothing can be stored in it any more. For that the server writes the segment's footer,
+    // a while after the last answer about it. A reader that does not wait may pass over what is stored later.
+    bool once = false;
 };
 
 class SpoolReader {
@@ -97,8 +102,8 @@ class SpoolReader {
     Result<std::vector<std::uint32_t>> shards();
 
     // The next committed message that was not shown yet: the shards in turn, each to its end in log order.
-    // Nothing: none now; call again later to follow the log. Damaged places are passed over and kept for
-    // problems().
+    // Nothing: none now; call again later to follow the log (ReadOptions::once: there is no later). Damaged
+    // places are passed over and kept for problems().
     Result<std::optional<StoredMessage>> next();
     // The same of one shard alone. A shard that is not there has nothing.
     Result<std::optional<StoredMessage>> next_of(std::uint32_t shard);

@@ -74,7 +74,7 @@ class Replay {
 };
 
 Status Replay::segment(std::uint64_t sequence) {
-    auto file = SegmentFile::open(files_, path_of(sequence), sequence, tag_);
+    auto file = SegmentFile::open_whole(files_, path_of(sequence), sequence, tag_);
     if (!file) return file.error().code == ENOENT ? ok_status() : Status(file.error());
     const auto footer = (*file)->footer();
     if (!footer) return footer.error();

@@ -9,20 +9,26 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "storage/spool/block_buffer.hpp"
 #include "storage/spool/file_system.hpp"
 #include "storage/spool/format.hpp"
 
 namespace ringmx::storage::spool {
 
-// A segment's frames by offset, through a read-ahead window. Not shared between threads.
+// A segment's frames by offset, through a window of what was read. Not shared between threads.
 class SegmentFile {
  public:
+    // `window_bytes`: how much a read takes, whole blocks.
     // `file_bytes` is cut to whole blocks; the last block is the footer's.
     SegmentFile(std::unique_ptr<File> file, std::uint64_t file_bytes, std::uint64_t sequence,
-                std::uint64_t tag);
+                std::uint64_t tag, std::size_t window_bytes);
 
     static Result<std::unique_ptr<SegmentFile>> open(FileSystem& files, const std::string& path,
                                                      std::uint64_t sequence, std::uint64_t tag);
+    // For reading all of it, from the device: what the server wrote with O_DIRECT is in no cache, and
+    // gigabytes of log would only push out what is.
+    static Result<std::unique_ptr<SegmentFile>> open_whole(FileSystem& files, const std::string& path,
+                                                           std::uint64_t sequence, std::uint64_t tag);
 
     // The header at an offset, if it belongs there. Errors are the disk's.
     Result<std::optional<FrameHeader>> header_at(std::uint32_t offset);
@@ -52,7 +58,8 @@ class SegmentFile {
     std::uint64_t tag_;
     std::uint32_t frames_end_ = 0;
     std::optional<std::uint32_t> log_end_;
-    std::vector<std::byte> window_;
+    const std::size_t window_bytes_max_;
+    BlockBuffer window_;
     std::uint64_t window_at_ = 0;
     std::size_t window_bytes_ = 0;
 };

@@ -34,7 +34,8 @@ class ShardReader {
     std::string path_of(std::uint64_t sequence) const { return path_ + "/" + segment_name(sequence); }
     // Opens the next segment to be read; false: there is none.
     Result<bool> open_next();
-    // The current segment has no next frame: whether its end is final, so that the next one's turn has come.
+    // The current segment has no next frame: whether the next one's turn has come, because this one's end is
+    // final or the reader does not wait for that.
     Result<bool> ended(std::vector<Problem>& problems);
     void note_gaps(std::vector<Problem>& problems);
     Result<bool> server_runs();

@@ -38,7 +38,10 @@ Result<std::unique_ptr<SpoolBackend>> SpoolBackend::create(ShardStart start, std
         backend->adopt(summary, start.segment_bytes);
     for (const std::uint64_t sequence : start.ready) {
         const auto file = backend->disk_->open_now(segment_name(sequence).c_str());
-        if (!file) return file.error();
+        if (!file) {
+            backend->close_files();
+            return file.error();
+        }
         LiveSegment& segment = backend->segments_.add(sequence);
         segment.frames_end = static_cast<std::uint32_t>(start.segment_bytes - kFooterBytes);
         segment.file = *file;
@@ -119,6 +122,7 @@ void SpoolBackend::flush() {
         ++counters_.batches;
         batch.op.file = segment.file;
         disk_->start(batch.op);
+        janitor_.log_grew(batch.op.bytes);
     }
     janitor_.work();
     flushing_ = false;

@@ -29,6 +29,7 @@ Result<std::unique_ptr<UringDisk>> UringDisk::open(ring::Ring& ring, const std::
 
 UringDisk::~UringDisk() {
     RMX_ASSERT(in_flight_ == 0);
+    ring_.remove_idle_handler(handler_tag_);
     ::close(directory_);
 }
 

@@ -48,6 +48,26 @@ TEST(JsonString, NothingBehindTheEndOfTheTextIsRead) {
     EXPECT_EQ(escaped(euro.substr(0, 1)), R"("\ufffd")");
 }
 
+// Octets are looked at in groups: none may hide in one.
+TEST(JsonString, EveryOctetIsSeenAtEveryPlace) {
+    for (std::size_t length = 1; length <= 20; ++length) {
+        for (std::size_t place = 0; place < length; ++place) {
+            for (unsigned octet = 0; octet < 0x80; ++octet) {
+                std::string text(length, 'x');
+                text[place] = static_cast<char>(octet);
+                const std::string alone = escaped(text.substr(place, 1));
+                const std::string expected = "\"" + std::string(place, 'x') +
+                                             alone.substr(1, alone.size() - 2) +
+                                             std::string(length - place - 1, 'x') + "\"";
+                ASSERT_EQ(escaped(text), expected);
+                std::string member;
+                JsonWriter(member).text("n", text);
+                ASSERT_EQ(member, "\"n\":" + expected);
+            }
+        }
+    }
+}
+
 TEST(JsonWriter, ObjectsAndArraysNest) {
     std::string out;
     JsonWriter json(out);

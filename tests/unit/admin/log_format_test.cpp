@@ -93,6 +93,30 @@ TEST(LogLine, TlsIsNamedWithVersionAndCipher) {
         << line;
 }
 
+TEST(LogLine, TheClientsCertificateIsNamedAndWhetherItWasVerified) {
+    std::string shown(32, '\xab');
+    shown += "CN=mx.client.test";
+    TestEnvelope envelope;
+    envelope.add_flags(envelope_flags::tls | envelope_flags::tls_client_verified);
+    envelope.add(EnvelopeField::tls_client, shown);
+    std::string digest;
+    for (int i = 0; i < 32; ++i)
+        digest += "ab";
+    const std::string named = "\"tls_client\":\"CN=mx.client.test\",\"tls_client_sha256\":\"" + digest + "\"";
+    std::string line = line_of(test_record(envelope));
+    EXPECT_NE(line.find("\"tls\":true,\"tls_client_verified\":true," + named), std::string::npos) << line;
+    EXPECT_EQ(line.find("tls_client_problem"), std::string::npos) << line;
+
+    TestEnvelope other;
+    other.add_flags(envelope_flags::tls);
+    other.add(EnvelopeField::tls_client, shown);
+    other.add(EnvelopeField::tls_client_problem, "certificate has expired");
+    line = line_of(test_record(other));
+    EXPECT_NE(line.find(named + ",\"tls_client_problem\":\"certificate has expired\""), std::string::npos)
+        << line;
+    EXPECT_EQ(line.find("tls_client_verified"), std::string::npos) << line;
+}
+
 TEST(LogLine, WhoStandsInFrontIsNamedBesideTheClient) {
     TestEnvelope envelope;
     envelope.add_flags(envelope_flags::esmtp | envelope_flags::tls | envelope_flags::tls_at_proxy);

@@ -1,6 +1,7 @@
 // The log ring and the log thread: nothing is lost in silence, nothing is torn, rotation loses no line.
 #include "admin/log.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -178,6 +179,29 @@ TEST_F(LogFile, StopWritesEverythingFromCoresAndProcess) {
     struct stat info {};
     ASSERT_EQ(stat(path_.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 07, 0u);  // not for everyone
+}
+
+// The log thread would not look for an hour: it is the ring that wakes it, long before it is full.
+TEST_F(LogFile, FillingRingIsReadBeforeItIsFull) {
+    constexpr std::uint64_t kWritten = 400;  // many times what the ring holds
+    std::atomic<std::uint64_t> seen{0};
+    LogOptions options;
+    options.ring_bytes = kSmallRing;
+    options.interval_ms = 3'600'000;
+    options.sink = [&seen](std::string_view) { ++seen; };
+    const auto log = Log::open(options);
+    ASSERT_TRUE(log.ok());
+    const std::string text(kLogTextBytesMax, 'x');
+    for (std::uint64_t i = 0; i < kWritten; ++i) {
+        (*log)->core(0).write(numbered(i, text));
+        // Behind the first three quarters of a ring nothing more is written until there has been a look.
+        for (int ms = 0; i % 8 == 7 && seen.load() + 8 <= i; ++ms) {
+            ASSERT_LT(ms, 10'000);
+            usleep(1000);
+        }
+    }
+    EXPECT_EQ((*log)->core(0).dropped(), 0u);
+    EXPECT_GE(seen.load() + 16, kWritten);
 }
 
 TEST_F(LogFile, LastEventOfTheProcessIsTheLastLine) {

@@ -20,9 +20,10 @@ std::string read_doc(const std::string& name) {
     return text.str();
 }
 
-TEST(Keys, NamesAreUniqueAndTheirSectionsListed) {
+TEST(Keys, NamesAreUniqueAndTheirSectionsListedOnce) {
     std::set<std::string_view> names;
-    std::set<std::string_view> listed(sections().begin(), sections().end());
+    const std::set<std::string_view> listed(sections().begin(), sections().end());
+    EXPECT_EQ(listed.size(), sections().size());
     for (const Key& key : keys()) {
         EXPECT_TRUE(names.insert(key.name).second) << key.name;
         EXPECT_TRUE(listed.count(key.name.substr(0, key.name.rfind('.')))) << key.name;

@@ -32,6 +32,10 @@ struct TestMail {
 
     TestMail(MessageId given, const std::vector<std::string>& recipients, std::size_t body_bytes)
         : id(given) {
+        // Received under TLS: these fields stand before sender and recipients, and have higher numbers.
+        add(EnvelopeField::tls, "TLSv1.3 TLS_AES_256_GCM_SHA384");
+        add(EnvelopeField::tls_client, std::string(32, 'h') + "CN=client.example");
+        add(EnvelopeField::tls_client_problem, "certificate has expired");
         add(EnvelopeField::reverse_path, "sender@example.org");
         for (const std::string& recipient : recipients)
             add(EnvelopeField::forward_path, recipient);

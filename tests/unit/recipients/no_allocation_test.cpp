@@ -6,7 +6,8 @@
 #include "admin/log.hpp"
 #include "counted_new.hpp"
 #include "policy/accept_policy.hpp"
-#include "recipients/socketmap_lookup.hpp"
+#include "recipients/service_lookup.hpp"
+#include "recipients/socketmap_client.hpp"
 #include "recipients/table.hpp"
 #include "recipients/table_builder.hpp"
 #include "recipients/text_list.hpp"
@@ -62,11 +63,14 @@ TEST_F(NoAllocation, InAskingAService) {
     SocketmapOptions options;
     options.path = "/nonexistent/socket";
     options.map = "m";
-    options.questions_max = 1024;
-    auto service = SocketmapService::start(options, counters, **log);
+    ServiceOptions asked;
+    asked.name = name_of(options);
+    asked.questions_max = 1024;
+    auto service = LookupService::start(
+        asked, [&](ServiceDesk& desk) { return SocketmapClient::make(options, desk); }, counters, **log);
     ASSERT_TRUE(service.ok());
-    ask_twice(std::make_unique<SocketmapLookup>(0, **service, SocketmapTimes{1'000'000'000'000, 0, 0}, 100,
-                                                counters));
+    ask_twice(
+        std::make_unique<ServiceLookup>(0, **service, ServiceTimes{1'000'000'000'000, 0, 0}, 100, counters));
     EXPECT_GT(counters.recipients_asked.get(), 0u);
     service->reset();
     (*log)->stop();

@@ -1,82 +1,30 @@
 // Cores that ask a socketmap service: one that answers, that is slow, away, or speaks nonsense. Under the
 // thread sanitizer this is the test of what crosses threads.
 #include <chrono>
-#include <map>
 
 #include "fake_socketmap.hpp"
-#include "recipients/socketmap_lookup.hpp"
+#include "recipients/socketmap_client.hpp"
+#include "service_fixture.hpp"
 
 namespace ringmx::recipients {
 namespace {
 
 using policy::Found;
 using std::chrono::steady_clock;
+using test::FakeCore;
 using test::FakeSocketmap;
 
-// One core's side: it asks, and collects when it is woken.
-class FakeCore final : public policy::Answers {
- public:
-    FakeCore(unsigned index, SocketmapService& service, const SocketmapTimes& times, std::size_t cache)
-        : lookup_(index, service, times, cache, counters) {
-        lookup_.attach(*this);
-    }
-    ~FakeCore() { lookup_.detach(); }
-
-    void answer(policy::Ticket ticket, const Decision& decision) override {
-        EXPECT_EQ(answered_.count(ticket.sequence), 0u) << "answered twice";
-        answered_[ticket.sequence] = decision.reply.code;
-    }
-    void wake() override { woken_.store(true); }
-
-    Found ask(std::string_view local_part, std::string_view domain = "example.com",
-              std::string_view base = {}) {
-        return lookup_.find({0, 0, ++asked_}, {local_part, base, domain});
-    }
-    // The answer to the last question: 0 for accepted, else the code of the reply; -1: none came.
-    int outcome() { return outcome_of(asked_); }
-    int outcome_of(std::uint32_t number) {
-        const auto end = steady_clock::now() + std::chrono::seconds(30);
-        while (answered_.count(number) == 0) {
-            if (steady_clock::now() > end) return -1;
-            if (woken_.exchange(false)) lookup_.collect();
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-        return answered_[number];
-    }
-    int resolve(std::string_view local_part, std::string_view domain = "example.com",
-                std::string_view base = {}) {
-        const Found found = ask(local_part, domain, base);
-        return found == Found::later ? outcome() : policy::decide(found).reply.code;
-    }
-    std::uint32_t asked() const { return asked_; }
-
-    admin::CoreCounters counters;
-
- private:
-    SocketmapLookup lookup_;
-    std::atomic<bool> woken_{false};
-    std::uint32_t asked_ = 0;
-    std::map<std::uint32_t, int> answered_;
-};
-
-class SocketmapTest : public testing::Test {
+class SocketmapTest : public test::ServiceTest {
  protected:
     SocketmapTest() : path_(testing::TempDir() + "ringmx-socketmap-" + std::to_string(getpid())) {
-        log_ = std::move(*admin::Log::open({.path = {}, .cores = 1, .sink = [this](std::string_view line) {
-                                                const std::lock_guard lock(mutex_);
-                                                lines_ += std::string(line) + "\n";
-                                            }}));
         options_.path = path_;
         options_.map = "virtual";
-        times_ = {10 * kSecond, 600 * kSecond, 600 * kSecond};
     }
     ~SocketmapTest() override {
-        cores_.clear();
-        service_.reset();
+        end();
         server_.reset();
-        log_->stop();
     }
-    void serve(FakeSocketmap::Answer answer) {
+    void serve(test::FakeService::Answer answer) {
         server_ = std::make_unique<FakeSocketmap>(path_, std::move(answer));
     }
     // "alice" and everything at all.example exist.
@@ -87,37 +35,14 @@ class SocketmapTest : public testing::Test {
         });
     }
     FakeCore& start(std::size_t cache = 100) {
-        auto started = SocketmapService::start(options_, counters_, *log_);
-        EXPECT_TRUE(started.ok());
-        service_ = std::move(*started);
-        for (unsigned core = 0; core < options_.cores; ++core)
-            cores_.push_back(std::make_unique<FakeCore>(core, *service_, times_, cache));
-        return *cores_.front();
-    }
-    std::string lines() {
-        const std::lock_guard lock(mutex_);
-        return lines_;
-    }
-    bool comes_to(const std::function<bool()>& condition) {
-        const auto end = steady_clock::now() + std::chrono::seconds(30);
-        while (!condition()) {
-            if (steady_clock::now() > end) return false;
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        }
-        return true;
+        service_options_.name = name_of(options_);
+        return start_service([this](ServiceDesk& desk) { return SocketmapClient::make(options_, desk); },
+                             cache);
     }
 
-    static constexpr std::int64_t kSecond = 1'000'000'000;
     const std::string path_;
     SocketmapOptions options_;
-    SocketmapTimes times_;
-    admin::CoreCounters counters_;  // the service's
-    std::mutex mutex_;
-    std::string lines_;
-    std::unique_ptr<admin::Log> log_;
     std::unique_ptr<FakeSocketmap> server_;
-    std::unique_ptr<SocketmapService> service_;
-    std::vector<std::unique_ptr<FakeCore>> cores_;
 };
 
 TEST_F(SocketmapTest, AddressBaseAndDomainAreAskedInTurn) {
@@ -253,14 +178,13 @@ TEST_F(SocketmapTest, NonsenseIsUnavailableAndEndsTheConnection) {
         sane = true;
         EXPECT_EQ(core.resolve("alice"), 0) << nonsense;
         EXPECT_EQ(server_->connections(), 2);
-        cores_.clear();
-        service_.reset();
+        end();
         server_.reset();
     }
 }
 
 TEST_F(SocketmapTest, QuestionsUnderWayAreBounded) {
-    options_.questions_max = 4;
+    service_options_.questions_max = 4;
     times_.deadline_ns = kSecond / 4;
     serve([](const std::string&) { return ""; });
     FakeCore& core = start();
@@ -299,7 +223,7 @@ TEST_F(SocketmapTest, AnAnswerForACoreThatHasGoneDoesNothing) {
 }
 
 TEST_F(SocketmapTest, ManyQuestionsOfSeveralCoresGetTheirOwnAnswers) {
-    options_.cores = 3;
+    service_options_.cores = 3;
     options_.connections = 4;
     serve([](const std::string& question) {
         // "virtual userN@...": even ones exist.

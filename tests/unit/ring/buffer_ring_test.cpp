@@ -129,6 +129,12 @@ TEST_F(BufferRingTest, KernelIsGivenAFewAndMoreOnceItRanOut) {
     EXPECT_EQ((*many)->supplied(), kMany);  // all that there are
 }
 
+TEST_F(BufferRingTest, KernelIsGivenSoManyToBeginWith) {
+    const auto all = BufferRing::create(*ring_, kGroup + 1, 64, kBufferBytes, 64);
+    ASSERT_TRUE(all.ok());
+    EXPECT_EQ((*all)->supplied(), 64u);
+}
+
 TEST_F(BufferRingTest, SupplyShrinksWhenLessWasEnough) {
     constexpr std::uint32_t kMany = 4 * BufferRing::supply_min;
     auto many = BufferRing::create(*ring_, kGroup + 1, kMany, kBufferBytes);

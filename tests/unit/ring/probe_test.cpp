@@ -30,6 +30,7 @@ TEST(Probe, FindsWhatTheServerNeeds) {
     EXPECT_NE(summary.find(" multishot_receive"), std::string::npos);
     EXPECT_EQ(summary.find(" min_wait") != std::string::npos, found->min_wait);
     EXPECT_EQ(summary.find(" message_ring") != std::string::npos, found->message_ring);
+    EXPECT_EQ(summary.find(" receive_limit") != std::string::npos, found->receive_limit);
 }
 
 TEST(Probe, AgreesWithWhatARingReports) {

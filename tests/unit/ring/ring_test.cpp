@@ -182,6 +182,42 @@ TEST(Ring, RemovedHandlerIsNotCalled) {
     EXPECT_TRUE(handler.payloads.empty());
 }
 
+// The places for handlers are sixteen, and whoever fails to open a spool takes one each time.
+TEST(Ring, HandlersThatAreDoneMakeRoomForOthers) {
+    auto ring = small_ring();
+    for (int i = 0; i < 100; ++i) {
+        Recorder handler;
+        const std::uint64_t tag = ring->add_handler(handler);
+        io_uring_sqe* sqe = ring->request();
+        io_uring_prep_nop(sqe);
+        sqe->user_data = tag | 7;
+        ASSERT_EQ(ring->enter(-1), 0);
+        ring->reap([](const io_uring_cqe&) { FAIL(); });
+        ASSERT_EQ(handler.payloads, std::vector<std::uint64_t>{7});
+        ring->remove_idle_handler(tag);
+    }
+}
+
+TEST(Ring, WhatARemovedHandlerAskedForReachesNoOther) {
+    auto ring = small_ring();
+    Recorder removed;
+    Recorder idle;
+    const std::uint64_t tag = ring->add_handler(removed);
+    ring->remove_idle_handler(ring->add_handler(idle));
+    io_uring_sqe* sqe = ring->request();
+    io_uring_prep_nop(sqe);
+    sqe->user_data = tag;
+    ring->remove_handler(tag);
+    Recorder others[15];
+    for (Recorder& other : others)
+        EXPECT_NE(ring->add_handler(other), tag);
+    ASSERT_EQ(ring->enter(-1), 0);
+    EXPECT_EQ(ring->reap([](const io_uring_cqe&) { FAIL(); }), 1u);
+    for (const Recorder& other : others)
+        EXPECT_TRUE(other.payloads.empty());
+    EXPECT_TRUE(removed.payloads.empty());
+}
+
 TEST(Ring, CompletionFromAnotherThreadEndsTheWait) {
     auto ring = small_ring();
     const int event = eventfd(0, EFD_CLOEXEC);
@@ -244,6 +280,18 @@ TEST(Ring, RestrictedOneRefusesWhatAServerNeverAsksFor) {
               -EACCES);
     EXPECT_EQ(result_of([](io_uring_sqe* sqe) { io_uring_prep_connect(sqe, 0, nullptr, 0); }), -EACCES);
     EXPECT_EQ(io_uring_register_iowq_aff((*ring)->raw(), 0, nullptr), -EACCES);
+}
+
+TEST(RingDeathTest, HandlerThatIsNotDoneMayNotMakeRoom) {
+    auto ring = small_ring();
+    Recorder handler;
+    const std::uint64_t tag = ring->add_handler(handler);
+    io_uring_sqe* sqe = ring->request();
+    io_uring_prep_nop(sqe);
+    sqe->user_data = tag;
+    ring->remove_idle_handler(tag);
+    ASSERT_EQ(ring->enter(-1), 0);
+    EXPECT_DEATH(ring->reap([](const io_uring_cqe&) {}), "invariant");
 }
 
 TEST(RingDeathTest, OtherThreadMayNotEnter) {

@@ -45,7 +45,9 @@ class CoreTest : public ::testing::Test {
                 made.backend = make_backend(sink);
                 made.host = storage::make_core_host(*made.backend);
                 return made;
-            }});
+            },
+            .receive_limit = receive_limit_,
+            .ring = ring_});
     }
     static std::unique_ptr<storage::Backend> discard(storage::StoreSink& sink) {
         return std::make_unique<storage::DiscardBackend>(sink);
@@ -82,6 +84,8 @@ class CoreTest : public ::testing::Test {
     }
 
     config::Config config_;
+    bool receive_limit_ = false;  // a kernel that has it
+    ring::RingOptions ring_;
     smtp::SessionOptions session_;
     admin::CoreCounters counters_;
     admin::CoreLog log_{admin::LogFilter::all};

@@ -233,8 +233,7 @@ TEST_F(EngineTest, BurstsBeyondAllReceiveBuffersAreAnsweredCommandByCommand) {
     start();
     constexpr unsigned kClients = 12, kCommands = 4000;
     const std::string command = "NOOP " + std::string(120, 'x') + "\r\n";
-    static_assert(kClients * kCommands * 120 >
-                  limits::receive_buffers_small * limits::receive_buffer_small_bytes);
+    static_assert(kClients * kCommands * 120 > limits::receive_buffers * limits::receive_buffer_bytes);
     std::string burst;
     for (unsigned i = 0; i < kCommands; ++i)
         burst += command;

@@ -68,6 +68,16 @@ TEST(MemoryBudget, FileLimitBoundsConnections) {
     EXPECT_GT(budget->connections_per_core, 256u);
 }
 
+TEST(MemoryBudget, FileLimitIsThatOfEachCoresTable) {
+    const auto one = divide_memory(with_memory(1024 * kMiB), 1, 4096);
+    const auto four = divide_memory(with_memory(1024 * kMiB), 4, 4096);
+    ASSERT_TRUE(one && four);
+    EXPECT_EQ(four->connections_per_core, one->connections_per_core);
+    const auto unlimited = divide_memory(with_memory(std::uint64_t{1} << 50), 2, UINT64_MAX);
+    ASSERT_TRUE(unlimited);
+    EXPECT_EQ(unlimited->connections_per_core, limits::connections_per_core_max);
+}
+
 TEST(MemoryBudget, ConfiguredConnectionsAreSpreadOverCores) {
     config::ServerConfig server = with_memory(1024 * kMiB);
     server.connections_max = 1001;

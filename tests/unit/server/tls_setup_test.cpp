@@ -38,7 +38,11 @@ class TlsSetupTest : public testing::Test {
         std::ofstream(folder_ + "/key.pem") << text.key;
     }
     void open(unsigned cores) {
-        auto opened = TlsSetup::open(config_, "mx.example.com", cores, *log_);
+        auto opened =
+            TlsSetup::open(config_, "mx.example.com", cores, *log_, [this](const std::string& path) {
+                ++opened_;
+                return open_file(path);
+            });
         ASSERT_TRUE(opened.ok()) << opened.error().message;
         setup_ = std::move(*opened);
         setup_->start(counters_);
@@ -63,6 +67,7 @@ class TlsSetupTest : public testing::Test {
 
     config::TlsConfig config_;
     std::string folder_;
+    std::atomic<int> opened_{0};  // files
     admin::CoreCounters counters_;
     std::mutex mutex_;
     std::string lines_;
@@ -79,6 +84,74 @@ TEST_F(TlsSetupTest, ANewCertificateReachesEveryCore) {
     EXPECT_TRUE(comes_to([&] { return counters_.tls_reloads.get() == 1; }));
     EXPECT_EQ(shown(0), "1");
     EXPECT_EQ(shown(1), "1");
+}
+
+// What is checked is what is used: two reads could see two files.
+TEST_F(TlsSetupTest, AReloadReadsEachFileOnce) {
+    open(2);
+    write(make_certificate({.common_name = "1"}));
+    opened_ = 0;
+    setup_->reload();
+    EXPECT_TRUE(comes_to([&] { return counters_.tls_reloads.get() == 1; }));
+    EXPECT_EQ(opened_.load(), 4) << "chain and key: one look at each whether it has changed, and one read";
+}
+
+TEST_F(TlsSetupTest, AuthoritiesOfClientsAreAFileOrAFolderAndLoadedAnew) {
+    const auto good = make_certificate({.common_name = "client", .issuers = 1});
+    const auto other = make_certificate({.common_name = "other", .issuers = 1});
+    const std::string authorities = folder_ + "/authorities";
+    const auto write_authority = [](const std::string& path, const tls::CertificateText& text) {
+        std::ofstream(path) << text.chain.substr(text.chain.find("-----BEGIN", 1));
+    };
+    const auto is_verified = [&](const tls::CertificateText& certificate) {
+        tls::test::Client client({.certificate = &certificate});
+        tls::test::Server server(setup_->slot(0).get());
+        EXPECT_TRUE(shake_hands(client, server));
+        return server.channel->client_certificate()->verified;
+    };
+    config_.client_certificates = config::ClientCertificates::request;
+    config_.client_authorities = authorities;
+    config_.check_interval_s = 1;
+    for (const bool folder : {false, true}) {
+        if (folder) {
+            std::filesystem::remove(authorities);
+            std::filesystem::create_directory(authorities);
+            std::ofstream(authorities + "/README") << "not read";
+        }
+        const std::string file = folder ? authorities + "/one.pem" : authorities;
+        write_authority(file, good);
+        open(1);
+        EXPECT_TRUE(is_verified(good));
+        EXPECT_FALSE(is_verified(other));
+        write_authority(folder ? authorities + "/two.crt" : file, other);
+        EXPECT_TRUE(comes_to([&] { return is_verified(other); })) << folder;
+        EXPECT_EQ(is_verified(good), folder);
+    }
+    setup_->stop();
+    std::ofstream(authorities + "/two.crt")
+        << "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n";
+    const auto checked = check_certificates(config_, "mx.example.com");
+    ASSERT_FALSE(checked.ok());
+    EXPECT_NE(checked.error().message.find("tls.client_authorities: has a certificate that cannot be read"),
+              std::string::npos)
+        << checked.error().message;
+    std::filesystem::remove_all(authorities);
+    const auto absent = check_certificates(config_, "mx.example.com");
+    ASSERT_FALSE(absent.ok());
+    EXPECT_NE(absent.error().message.find("/authorities"), std::string::npos) << absent.error().message;
+}
+
+// An authority has to go, whatever else is the matter.
+TEST_F(TlsSetupTest, AnAuthorityIsTakenOutThoughTheServersOwnCertificateHasExpired) {
+    write(make_certificate({.common_name = "old", .begins_s = -7200, .ends_s = -3600}));
+    config_.client_certificates = config::ClientCertificates::request;
+    config_.client_authorities = folder_ + "/authorities";
+    std::ofstream(config_.client_authorities) << make_certificate({.common_name = "a"}).chain;
+    open(1);
+    std::ofstream(config_.client_authorities) << make_certificate({.common_name = "b"}).chain;
+    setup_->reload();
+    EXPECT_TRUE(comes_to([&] { return counters_.tls_reloads.get() == 1; }));
+    EXPECT_EQ(counters_.tls_reloads_refused.get(), 0u);
 }
 
 TEST_F(TlsSetupTest, FilesThatChangeAreNoticed) {

@@ -1,8 +1,17 @@
 // The spool on the real file system, through a real ring: what the simulated disk cannot show.
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/descriptor.hpp"
+#include "storage/spool/block_buffer.hpp"
+#include "storage/spool/file_system.hpp"
+#include "storage/spool/format.hpp"
 #include "storage/spool/reader.hpp"
 #include "storage/spool/spool.hpp"
 #include "temp_dir.hpp"
@@ -179,6 +188,69 @@ TEST_F(RealDisk, SecondServerIsToldWhoHoldsTheSpool) {
     EXPECT_EQ(second.error().code, open_error::locked);
     EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
     close();
+}
+
+// How much of a file the page cache has, in octets.
+std::uint64_t cached_bytes(const std::string& path, std::uint64_t file_bytes) {
+    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    void* const memory = ::mmap(nullptr, file_bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+    EXPECT_NE(memory, MAP_FAILED);
+    const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    std::vector<unsigned char> pages(file_bytes / page_bytes);
+    EXPECT_EQ(::mincore(memory, file_bytes, pages.data()), 0);
+    ::munmap(memory, file_bytes);
+    return page_bytes * static_cast<std::uint64_t>(
+                            std::count_if(pages.begin(), pages.end(), [](auto page) { return page & 1; }));
+}
+
+TEST_F(RealDisk, RecoveryReadsPastThePageCache) {
+    options_.segment_bytes = 8u << 20;
+    open();
+    if (!spool_->direct_io()) {
+        close();
+        GTEST_SKIP() << "this file system has no O_DIRECT";
+    }
+    constexpr std::size_t kMessages = 50;
+    std::vector<std::unique_ptr<TestMessage>> messages;
+    for (std::size_t i = 0; i < kMessages; ++i) {
+        messages.push_back(TestMessage::make(ids_.next(now_.wall_us), 100'000 + 311 * i, i));
+        store(*messages.back());
+        settle();
+    }
+    close();
+    const std::string path = options_.path + "/shard-0000/" + segment_name(1);
+    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(::fdatasync(fd.get()), 0);
+    ASSERT_EQ(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    if (cached_bytes(path, options_.segment_bytes) != 0) GTEST_SKIP() << "a file system in memory";
+    open();
+    EXPECT_EQ(spool_->report().messages, kMessages);
+    EXPECT_EQ(spool_->report().corruptions, 0u);
+    EXPECT_LT(cached_bytes(path, options_.segment_bytes), options_.segment_bytes / 8) << "5 MB were read";
+}
+
+TEST(PosixFiles, ReadDirectGivesWhatIsThereAtAnyPlaceAndLength) {
+    const TempDir directory;
+    const std::string path = directory.path() + "/file";
+    std::vector<std::byte> octets(3 * kBlockBytes + 1234);
+    for (std::size_t at = 0; at < octets.size(); ++at)
+        octets[at] = static_cast<std::byte>(at * 131 >> 4);
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(octets.data()), static_cast<std::streamsize>(octets.size()));
+    auto file = posix_file_system().open(path, OpenMode::read_direct);
+    ASSERT_TRUE(file.ok()) << file.error().message;
+    const BlockBuffer buffer(5 * kBlockBytes);
+    for (const std::size_t offset : {std::size_t{0}, std::size_t{1}, kBlockBytes, 3 * kBlockBytes}) {
+        for (const std::size_t wanted : {std::size_t{128}, kBlockBytes, 2 * kBlockBytes, 5 * kBlockBytes}) {
+            const auto count = (*file)->read_at(offset, buffer.all().first(wanted));
+            ASSERT_TRUE(count.ok()) << count.error().message;
+            EXPECT_EQ(*count, std::min(wanted, octets.size() - offset));
+            EXPECT_TRUE(std::equal(octets.begin() + static_cast<std::ptrdiff_t>(offset),
+                                   octets.begin() + static_cast<std::ptrdiff_t>(offset + *count),
+                                   buffer.all().begin()))
+                << offset << ", " << wanted;
+        }
+    }
 }
 
 }  // namespace

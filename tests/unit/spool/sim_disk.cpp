@@ -124,7 +124,8 @@ Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, OpenMode mo
     if (blocked()) return Error{EIO, "crashed"};
     InodePtr inode = find(path);
     if (inode == nullptr) {
-        if (mode == OpenMode::read || mode == OpenMode::write) return Error{ENOENT, "open " + path};
+        if (mode == OpenMode::read || mode == OpenMode::read_direct || mode == OpenMode::write)
+            return Error{ENOENT, "open " + path};
         inode = create(path);
     } else if (mode == OpenMode::create_new) {
         return Error{EEXIST, "open " + path};

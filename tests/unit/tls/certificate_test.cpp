@@ -51,12 +51,12 @@ TEST(Certificate, WhatCannotBeReadIsNamed) {
     CertificateText bad = text;
     bad.chain = "";
     EXPECT_EQ(problem_of(bad).find("/etc/mx.pem: holds no certificate in PEM"), 0u);
-    bad.chain = text.key;
+    bad.chain.assign(text.key);
     EXPECT_EQ(problem_of(bad).find("/etc/mx.pem: holds no certificate in PEM"), 0u);
     bad.chain = text.chain + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     EXPECT_EQ(problem_of(bad).find("/etc/mx.pem: has a certificate that cannot be read"), 0u);
     bad = text;
-    bad.key = text.chain;
+    bad.key.assign(text.chain);
     EXPECT_EQ(problem_of(bad).find("/etc/mx.pem: its key cannot be read"), 0u);
     bad.key = text.key.substr(0, text.key.size() / 2);
     EXPECT_EQ(problem_of(bad).find("/etc/mx.pem: its key cannot be read"), 0u);

@@ -74,8 +74,8 @@ CertificateText make_certificate(const Wanted& wanted) {
     std::string issuers;
     for (int i = wanted.issuers; i > 0; --i) {
         KeyPointer own = make_key(KeyKind::ec);
-        X509Pointer made = issue("authority " + std::to_string(i), own.get(), above.get(),
-                                 above_key ? above_key.get() : own.get(), {}, true, wanted);
+        X509Pointer made = issue(wanted.common_name + " authority " + std::to_string(i), own.get(),
+                                 above.get(), above_key ? above_key.get() : own.get(), {}, true, wanted);
         issuers = pem([&](BIO* out) { return PEM_write_bio_X509(out, made.get()); }) + issuers;
         above = std::move(made);
         above_key = std::move(own);
@@ -85,9 +85,9 @@ CertificateText make_certificate(const Wanted& wanted) {
     CertificateText text;
     text.label = wanted.common_name;
     text.chain = pem([&](BIO* out) { return PEM_write_bio_X509(out, leaf.get()); }) + issuers;
-    text.key = pem([&](BIO* out) {
+    text.key.assign(pem([&](BIO* out) {
         return PEM_write_bio_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    });
+    }));
     return text;
 }
 

@@ -1,7 +1,11 @@
 // Keys are found by name for two lifetimes, from any thread.
 #include "tls/ticket_keys.hpp"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -31,6 +35,14 @@ TEST(TicketKeys, NoPreviousKeyIsFoundBeforeTheFirstRotation) {
     const auto keys = TicketKeys::create();
     const std::array<unsigned char, 16> zero{};
     EXPECT_FALSE(keys->find(zero.data()).has_value());
+}
+
+TEST(TicketKeys, AKeyLeavesNothingInMemory) {
+    alignas(TicketKey) std::array<std::byte, sizeof(TicketKey)> room;
+    room.fill(std::byte{0xAA});
+    auto* const key = new (room.data()) TicketKey{{1}, {2}, {3}};
+    key->~TicketKey();
+    EXPECT_EQ(std::count(room.begin(), room.end(), std::byte{0}), static_cast<std::ptrdiff_t>(room.size()));
 }
 
 TEST(TicketKeys, RotateUnderTheEyesOfReaders) {

@@ -123,6 +123,26 @@ TEST(Envelope, BinaryBodyIsNamed) {
     EXPECT_NE(envelope_json(builder.message()).find("\"body\":\"BINARYMIME\""), std::string::npos);
 }
 
+TEST(Envelope, TheClientsCertificateIsShown) {
+    Builder builder;
+    builder.add_number(EnvelopeField::flags, envelope_flags::tls | envelope_flags::tls_client_verified);
+    builder.add(EnvelopeField::tls_client, std::string(32, '\x0f') + "CN=client.test");
+    const std::string json = envelope_json(builder.message());
+    EXPECT_NE(
+        json.find(
+            "\"tls_client_verified\":true,\"tls_client\":\"CN=client.test\",\"tls_client_sha256\":\"0f0f"),
+        std::string::npos)
+        << json;
+    Builder other;
+    other.add_number(EnvelopeField::flags, envelope_flags::tls);
+    other.add(EnvelopeField::tls_client, std::string(32, '\x0f'));
+    other.add(EnvelopeField::tls_client_problem, "certificate has expired");
+    const std::string unverified = envelope_json(other.message());
+    EXPECT_NE(unverified.find("\"tls_client_problem\":\"certificate has expired\""), std::string::npos)
+        << unverified;
+    EXPECT_EQ(unverified.find("tls_client_verified"), std::string::npos) << unverified;
+}
+
 TEST(Envelope, EmptyEnvelopeShowsTheTimeOfTheId) {
     const Builder builder;
     EXPECT_EQ(EnvelopeView(builder.message()).received_us, builder.message().id.unix_ms() * 1000);
