@@ -192,6 +192,7 @@ void Core::update_gauges() {
     counters.storage_batches.set(backend.batches);
     counters.storage_io_errors.set(backend.io_errors);
     counters.storage_bytes_free.set(backend.bytes_free);
+    counters.storage_segments.set(backend.segments);
     counters.log_records_dropped.set(options_.log.dropped());
     counters.connections_cut_off.set(static_cast<std::uint64_t>(cut_off_));
 }

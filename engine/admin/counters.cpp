@@ -68,6 +68,8 @@ constexpr CounterInfo kTable[] = {
     {"storage_io_errors", kCount, &C::storage_io_errors, "write and sync errors of the storage backend"},
     {"storage_bytes_free", CounterKind::minimum, &C::storage_bytes_free,
      "free octets on the backend's medium"},
+    {"storage_segments", kGauge, &C::storage_segments,
+     "segments of the spool's log, those prepared ahead included"},
     {"tls_handshakes_full", kCount, &C::tls_handshakes_full, "TLS handshakes done in full"},
     {"tls_handshakes_resumed", kCount, &C::tls_handshakes_resumed,
      "TLS handshakes done with a session ticket"},

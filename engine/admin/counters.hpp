@@ -79,6 +79,7 @@ struct alignas(kCounterAlignment) CoreCounters {
     Counter storage_batches;
     Counter storage_io_errors;
     Counter storage_bytes_free;
+    Counter storage_segments;
     // TLS
     Counter tls_handshakes_full;
     Counter tls_handshakes_resumed;

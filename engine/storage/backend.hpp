@@ -80,6 +80,7 @@ struct BackendCounters {
     std::uint64_t batches = 0;       // writes, or whatever the backend groups by
     std::uint64_t io_errors = 0;
     std::uint64_t bytes_free = 0;  // on the backend's medium, if it knows
+    std::uint64_t segments = 0;    // of a log, those prepared ahead included
 };
 
 class Backend {

@@ -40,8 +40,8 @@ struct WorkerShared {
     std::atomic<bool> accepting{false};
     void relay(const BackendCounters& counters) {
         const std::array<std::uint64_t, kRelayed> values = {
-            counters.messages_stored, counters.messages_failed, counters.bytes_stored,
-            counters.batches,         counters.io_errors,       counters.bytes_free};
+            counters.messages_stored, counters.messages_failed, counters.bytes_stored, counters.batches,
+            counters.io_errors,       counters.bytes_free,      counters.segments};
         for (std::size_t i = 0; i < kRelayed; ++i)
             relayed[i].store(values[i], std::memory_order_relaxed);
     }
@@ -53,11 +53,12 @@ struct WorkerShared {
         counters.batches = relayed[3].load(std::memory_order_relaxed);
         counters.io_errors = relayed[4].load(std::memory_order_relaxed);
         counters.bytes_free = relayed[5].load(std::memory_order_relaxed);
+        counters.segments = relayed[6].load(std::memory_order_relaxed);
         return counters;
     }
 
  private:
-    static constexpr std::size_t kRelayed = 6;
+    static constexpr std::size_t kRelayed = 7;
     static_assert(sizeof(BackendCounters) == kRelayed * sizeof(std::uint64_t));
     std::array<std::atomic<std::uint64_t>, kRelayed> relayed{};
 };

@@ -74,9 +74,18 @@ class CountedServer(ObservedServer):
             raise AssertionError(f"no core among {self.thread_names()}")
         return found
 
-    def segment_files(self):
-        """Files of the spool's segments, those that are being prepared included."""
-        return len([path for path in self.folder.glob("spool/shard-0000/*") if path.suffix in (".log", ".tmp")])
+    def segments(self):
+        """Segments in the table of the spool, as of now: the server takes this number a few times a second, together with that
+        of the spool's writes, so the second change of that one says that it was taken after the call."""
+        totals = self.status()["total"]
+        for _ in range(2):
+            writes = totals["storage_batches"]
+            deadline = time.monotonic() + WAIT_S_MAX
+            while (totals := self.status()["total"])["storage_batches"] == writes:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"the spool wrote nothing for {WAIT_S_MAX} s")
+                time.sleep(0.02)
+        return totals["storage_segments"]
 
     # --- allocations ------------------------------------------------------------------------------------------------
     def allocations(self):

@@ -156,6 +156,7 @@ void FallbackBackend::tick(Now now) {
     counters_.batches = spool.batches;
     counters_.io_errors = spool.io_errors;
     counters_.bytes_free = spool.bytes_free;
+    counters_.segments = spool.segments;
 }
 
 // --- the target's answers

@@ -371,6 +371,7 @@ void SpoolBackend::tick(Now now) {
     janitor_.tick(now);
     flush();
     counters_.bytes_free = janitor_.free_bytes();
+    counters_.segments = segments_.all().size();
     counters_.io_errors = write_errors_ + janitor_.errors();
 }
 
