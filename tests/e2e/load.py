@@ -140,6 +140,7 @@ class Client:
                     self.finish(("broken", f"closed in {self.step} after {self.buffer!r}"[:300]))
                     return
                 self.buffer += octets
+                self.fleet.octets += len(octets)
                 self.on_input()
             if mask & selectors.EVENT_WRITE and self.result is None and self.events & selectors.EVENT_WRITE:
                 self.on_room()
@@ -163,6 +164,7 @@ class Client:
         size = min(self.piece_left, len(self.view) - self.sent, 1 << 18)
         done = self.socket.send(self.view[self.sent:self.sent + size])
         self.sent += done
+        self.fleet.octets += done
         self.piece_left -= done
         if self.sent == len(self.view):
             self.watch(selectors.EVENT_READ)
@@ -183,6 +185,7 @@ class Fleet:
         self.timers = []
         self.gates = {}
         self.open = 0
+        self.octets = 0  # sent and received, by all
         self.count = 0
 
     def add(self, script):
@@ -218,6 +221,14 @@ class Fleet:
             if time.monotonic() > deadline:
                 return False
             self.poll()
+        return True
+
+    def run_to_end(self, standstill_s):
+        """Until every client has its result; False: for so long not an octet has moved. However slow the machine is."""
+        while self.open > 0:
+            octets = self.octets
+            if not self.run_until(lambda: self.open == 0, standstill_s) and self.octets == octets:
+                return False
         return True
 
     def results(self):
