@@ -25,8 +25,9 @@ class Target:
 
 def make(target):
     """Configures and builds; whether it worked."""
-    # Without its leave, ccache keeps nothing of what is compiled with precompiled headers.
-    env = ({"CMAKE_CXX_COMPILER_LAUNCHER": "ccache", "CCACHE_SLOPPINESS": "pch_defines,time_macros"}
+    # Without its leave, ccache keeps nothing of what is compiled with precompiled headers; and it need not preprocess what
+    # the compiler does again.
+    env = ({"CMAKE_CXX_COMPILER_LAUNCHER": "ccache", "CCACHE_SLOPPINESS": "pch_defines,time_macros", "CCACHE_DEPEND": "1"}
            if shutil.which("ccache") else {})
     if run(["cmake", "--preset", target.preset], target.log, BUILD_S_MAX, env) != 0:
         return False

@@ -17,8 +17,6 @@
 namespace ringmx::jetstream {
 namespace {
 
-constexpr std::int64_t ns_per_s = 1'000'000'000;
-constexpr std::int64_t request_wait_ms = 5000;
 constexpr auto election_wait_max = std::chrono::seconds(60);
 constexpr std::int64_t fetch_wait_ms = 1000;
 constexpr int fetch_records_max = 32;

@@ -8,6 +8,9 @@
 
 namespace ringmx::jetstream {
 
+constexpr std::int64_t ns_per_s = 1'000'000'000;
+constexpr std::int64_t request_wait_ms = 5000;  // for the answer to a request
+
 struct CreateOptions {
     std::string stream;
     std::vector<std::string> subjects{"mail.>"};

@@ -11,9 +11,6 @@
 namespace ringmx::jetstream {
 namespace {
 
-constexpr std::int64_t ns_per_s = 1'000'000'000;
-constexpr std::int64_t request_wait_ms = 5000;
-
 std::string last_error(natsStatus status) {
     const char* text = nats_GetLastError(nullptr);
     return text != nullptr && *text != '\0' ? text : natsStatus_GetText(status);

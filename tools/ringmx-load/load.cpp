@@ -32,7 +32,7 @@ constexpr std::int64_t kStartInNs = 20 * kNsPerMs;  // all threads have seen the
 constexpr std::int64_t kSettleNs = 250 * kNsPerMs;  // before the server's CPU time is read: log lines count
 constexpr std::int64_t kProgressNs = 500 * kNsPerMs;
 constexpr std::int64_t kReadyLookNs = 2 * kNsPerMs;
-constexpr std::int64_t kLookNs = 100 * kNsPerMs;  // at an interrupt
+constexpr std::int64_t kInterruptLookNs = 100 * kNsPerMs;
 constexpr std::int64_t kFarNs = std::int64_t{1} << 62;
 
 std::atomic<int> interrupts{0};
@@ -205,8 +205,8 @@ void Run::watch() {
             show_ns = now_ns + kProgressNs;
         }
         const bool before_window = now_ns < shared_.times.measure_ns;
-        const std::int64_t wait_ns = before_window ? shared_.times.measure_ns - now_ns : kLookNs;
-        over = shared_.wait_for_end(workers_.size(), std::min(wait_ns, kLookNs));
+        const std::int64_t wait_ns = before_window ? shared_.times.measure_ns - now_ns : kInterruptLookNs;
+        over = shared_.wait_for_end(workers_.size(), std::min(wait_ns, kInterruptLookNs));
     }
     if (cpu_.watches() && cpu_before_ns_ >= 0) {
         sleep_ns(kSettleNs);
