@@ -9,11 +9,11 @@ from comparison import install, machine
 from comparison.common import ROOT, Failed
 from comparison.running import run_command
 
-from . import connections, soak, spool
+from . import connections, large, soak, spool
 from .server import raise_file_limit
 
 PARTS = {"connections": (connections.active, connections.idle), "active": (connections.active,),
-         "idle": (connections.idle,), "cores": (connections.cores,), "spool": (spool.run,), "soak": (soak.run,)}
+         "idle": (connections.idle,), "cores": (connections.cores,), "spool": (spool.run,), "large": (large.run,), "soak": (soak.run,)}
 
 
 def say(text):
@@ -25,11 +25,12 @@ def parse_arguments(arguments):
                                      epilog="Figures and what follows from them: docs/capacity.md.")
     add = parser.add_argument
     add("part", choices=PARTS)
-    add("--messages", type=int, default=10_000_000, help="how many the spool is filled with")
+    add("--messages", type=int, nargs="+", default=[10_000_000], help="how many the spool is filled with, one after the other")
     add("--seconds", type=int, default=5, help="of each measurement")
     add("--rounds", type=int, default=3)
     add("--minutes", type=int, default=30, help="of the soak")
     add("--rate", type=int, default=1000, help="messages a second of the soak")
+    add("--log", choices=("all", "errors", "none"), default="all", help="ringmx's log.transactions, but for the soak")
     add("--server-cpu", type=int, default=0)
     add("--generator-cpu", type=int, default=1)
     add("--bin", type=pathlib.Path, help="ringmx's programs; without it they are built")

@@ -57,6 +57,6 @@ def most_connections():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_SPARE
 
 
-def place_in(folder, options, port, log="none"):
+def place_in(folder, options, port, log=None):
     pathlib.Path(folder).chmod(0o755)
-    return Place(pathlib.Path(folder), port, options.bin, options.work, log)
+    return Place(pathlib.Path(folder), port, options.bin, options.work, log or options.log)

@@ -41,42 +41,76 @@ def recovery_events(place):
             if entry["event"].startswith("recovery")]
 
 
-def run(options, say):
-    with tempfile.TemporaryDirectory(dir=options.work) as folder:
-        place = place_in(folder, options, free_port())
-        server = Scaled("spool")
-        rows = [["spool holds", "CPU µs per message", "× empty", "resident, MiB", "log on disk, GiB",
-                 "recovery after kill -9: s", "GiB/s"]]
-        cpu = {options.generator_cpu}
-        with Running(server, place, options.server_cpu) as running:
-            empty_us, _ = cost(running, place, cpu, CONNECTIONS, options.seconds)
-            kept = counters(place)["messages_stored"]
-            rows.append(["nothing", f"{empty_us:.1f}", "1.00", f"{resident_bytes(running.process.pid) / 2**20:.0f}", "", "", ""])
-            say(f"empty: {empty_us:.2f} us CPU a message")
-            while kept < options.messages:
-                step = min(STEP, options.messages - kept)
-                send(place, cpu, "--connections", CONNECTIONS, "--messages", step, wanted=step)
-                kept += step
-                say(f"{kept:,} messages in the spool")
-            full_us, _ = cost(running, place, cpu, CONNECTIONS, options.seconds)
-            kept = counters(place)["messages_stored"]
-            memory = resident_bytes(running.process.pid)
+class Spool:
+    """A spool that is filled and measured, killed, and recovered, again and again."""
+
+    def __init__(self, options, folder, say):
+        self.options, self.say = options, say
+        self.server = Scaled("spool")
+        self.place = place_in(folder, options, free_port())
+        self.cpu = {options.generator_cpu}
+
+    def running(self):
+        return Running(self.server, self.place, self.options.server_cpu)
+
+    def cost_us(self, running):
+        return cost(running, self.place, self.cpu, CONNECTIONS, self.options.seconds)[0]
+
+    def kept(self):
+        return counters(self.place)["messages_stored"]
+
+    def fill(self, held, wanted):
+        while held < wanted:
+            step = min(STEP, wanted - held)
+            send(self.place, self.cpu, "--connections", CONNECTIONS, "--messages", step, wanted=step)
+            held += step
+            self.say(f"{held:,} messages in the spool")
+
+    def filled(self, held, wanted):
+        """From `held` messages to `wanted` and some, and killed: how many it holds, CPU µs per message, resident octets."""
+        with self.running() as running:
+            self.fill(held, wanted)
+            us = self.cost_us(running)
+            held += self.kept()
+            resident = resident_bytes(running.process.pid)
             running.process.send_signal(signal.SIGKILL)
             running.process.wait()
-        octets = log_octets(place)
-        cold = drop_caches()
+        return held, us, resident
+
+    def recovered(self):
+        """Octets of log, and seconds from the start to the first banner."""
+        octets = log_octets(self.place)
         begun = time.monotonic()
-        with Running(server, place, options.server_cpu) as running:
-            took = time.monotonic() - begun
-            events = recovery_events(place)
-            say(f"recovery: {events[-1] if events else 'no line in the log'}")
+        with self.running() as running:
+            seconds = time.monotonic() - begun
+            events = recovery_events(self.place)
+            self.say(f"recovery: {events[-1] if events else 'no line in the log'}")
             if (code := running.stop()) != 0:
                 raise Failed(f"ringmx ended with {code}:\n{running.output()}")
-        found = server.kept(place)
-        if found != kept:
-            raise Failed(f"{kept} messages were acknowledged, the spool holds {found}")
-        rows.append([f"{kept:,} messages", f"{full_us:.1f}", f"{full_us / empty_us:.2f}", f"{memory / 2**20:.0f}",
-                     f"{octets / 2**30:.1f}", f"{took:.1f}", f"{octets / 2**30 / took:.2f}"])
+        return octets, seconds
+
+
+def run(options, say):
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        spool = Spool(options, folder, say)
+        with spool.running() as running:
+            empty_us = spool.cost_us(running)
+            held = spool.kept()
+            empty = resident_bytes(running.process.pid)
+            running.stop()
+        say(f"empty: {empty_us:.2f} us CPU a message")
+        rows = [["spool holds", "CPU µs per message", "× empty", "resident, MiB", "log on disk, GiB",
+                 "recovery after kill -9: s", "GiB/s"],
+                ["nothing", f"{empty_us:.1f}", "1.00", f"{empty / 2**20:.0f}", "", "", ""]]
+        for wanted in sorted(options.messages):
+            held, us, resident = spool.filled(held, wanted)
+            cold = drop_caches()
+            octets, seconds = spool.recovered()
+            found = spool.server.kept(spool.place)
+            if found != held:
+                raise Failed(f"{held} messages were acknowledged, the spool holds {found}")
+            rows.append([f"{held:,} messages", f"{us:.1f}", f"{us / empty_us:.2f}", f"{resident / 2**20:.0f}",
+                         f"{octets / 2**30:.1f}", f"{seconds:.1f}", f"{octets / 2**30 / seconds:.2f}"])
         yield markdown_table(rows)
-        yield ("The page cache was dropped before the recovery." if cold else
+        yield ("The page cache was dropped before each recovery." if cold else
                "The page cache could not be dropped before the recovery: without O_DIRECT, part of the log was read from memory.")

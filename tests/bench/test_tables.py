@@ -74,5 +74,9 @@ class RateTable(unittest.TestCase):
                    for rate, p99, unanswered in ((100, 1, 0), (480, 2, 0), (800, 5, 0), (900, 20, 0), (1000, 3, 7))]
         self.assertEqual(cells(tables.rate_table(samples, SERVERS))[2], ["ringmx, spool", "1000", "0.50, 2.00, 4.00", "800"])
 
+    def test_a_rate_that_went_well_above_one_that_did_not_does_not_count(self):
+        samples = [made.offered("spool", rate, 1000, 0.5, p99, 0) for rate, p99 in ((400, 5), (100, 1), (250, 18), (500, 2))]
+        self.assertEqual(cells(tables.rate_table(samples, SERVERS))[2][3], "100")
+
     def test_says_none_where_no_rate_went_well(self):
         self.assertEqual(cells(tables.rate_table([made.offered("exim", 500, 1000, 20, 50)], SERVERS))[2][3], "none")
