@@ -1,6 +1,7 @@
-"""Long messages into the spool: into segments that are made anew, and into those that a consumer has given back. What the disk
-writes besides mail are zeros, with which new segments are prepared."""
+"""Long messages into the spool: into segments that are made anew, and beside a consumer that reads them and gives segments back.
+What the disk writes besides mail are zeros, with which new segments are prepared."""
 
+import os
 import pathlib
 import tempfile
 import threading
@@ -15,17 +16,18 @@ from .soak import acknowledge_all
 
 CONNECTIONS = 50
 SIZE = "1MiB"
-CONSUME_S = 0.1            # between two acknowledgements of everything
+CONSUME_S = 0.5            # between two acknowledgements of everything
 
 
 class Consumer:
-    """Acknowledges all that is stored, again and again, until the block ends."""
+    """Acknowledges all that is stored, again and again, until the block ends; on the generator's CPU."""
 
-    def __init__(self, place):
-        self.place, self.over, self.failure = place, threading.Event(), None
+    def __init__(self, place, cpu):
+        self.place, self.cpu, self.over, self.failure = place, cpu, threading.Event(), None
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
+        os.sched_setaffinity(0, self.cpu)  # of this thread, and so of what it starts
         try:
             while not self.over.wait(CONSUME_S):
                 acknowledge_all(self.place)
@@ -71,8 +73,8 @@ def run(options, say):
             with Running(Scaled("spool"), place, options.server_cpu) as running:
                 rows.append(["into new segments", *measure(running, place, options)])
                 say(rows[-1])
-                with Consumer(place):
-                    measure(running, place, options)  # until all that is written has been given back once
-                    rows.append(["into those given back", *measure(running, place, options)])
+                with Consumer(place, {options.generator_cpu}):
+                    measure(running, place, options)  # until what was there has been given back
+                    rows.append(["beside a consumer that acknowledges all", *measure(running, place, options)])
                     say(rows[-1])
     yield markdown_table(rows)
