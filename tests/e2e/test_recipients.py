@@ -130,6 +130,20 @@ class RecipientsTest(TestCase):
             client.command("MAIL FROM:<sender@client.test>", 250)
             return [self.rcpt(client, address) for address in addresses]
 
+    def assert_slowness_holds_up_nobody_else(self, server, service):
+        """Of a server of one core that waits a second for its service, which knows alice."""
+        service.mode = "mute"
+        client = self.session(server)
+        client.send(b"RCPT TO:<alice@example.com>\r\n")
+        other = self.session(server)
+        self.assertEqual(self.rcpt(other, "postmaster@example.com"), YES, "while the first waits")
+        self.assertEqual(client.reply()[0], 451)
+        service.mode, service.delay_s = "slow", 0.2
+        self.assertEqual(self.rcpt(client, "alice@example.com"), YES, "in time, and in its place")
+        self.wait_for_event(server, "recipients_service", "no answer in time")
+        self.wait_for_event(server, "recipients_service", "answers again")
+        self.assertEqual(self.counters(server)["recipients_unavailable"], 1)
+
 
 YES, NO, LATER = "250 2.1.5", "550 5.1.1", "451 4.4.3"
 
@@ -391,17 +405,7 @@ class SocketmapService(RecipientsTest):
         with self.service("alice@example.com") as service, \
                 self.server(service.source, {"domains": ["example.com"]}, server={"cores": 1},
                             **{"accept.socketmap": {"deadline": 1}}) as server:
-            service.mode = "mute"
-            client = self.session(server)
-            client.send(b"RCPT TO:<alice@example.com>\r\n")
-            other = self.session(server)
-            self.assertEqual(self.rcpt(other, "postmaster@example.com"), YES, "while the first waits")
-            self.assertEqual(client.reply()[0], 451)
-            service.mode, service.delay_s = "slow", 0.2
-            self.assertEqual(self.rcpt(client, "alice@example.com"), YES, "in time, and in its place")
-            self.wait_for_event(server, "recipients_service", "no answer in time")
-            self.wait_for_event(server, "recipients_service", "answers again")
-            self.assertEqual(self.counters(server)["recipients_unavailable"], 1)
+            self.assert_slowness_holds_up_nobody_else(server, service)
 
     def test_a_service_that_is_away_leads_to_451_until_it_is_back(self):
         service = self.service("alice@example.com")

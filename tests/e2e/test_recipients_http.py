@@ -126,17 +126,7 @@ class HttpService(RecipientsTest):
     def test_a_slow_service_leads_to_451_and_holds_up_nobody_else(self):
         with self.service("alice@example.com") as service, \
                 self.server(service.url(), server={"cores": 1}, **{"accept.http": {"deadline": 1}}) as server:
-            service.mode = "mute"
-            client = self.session(server)
-            client.send(b"RCPT TO:<alice@example.com>\r\n")
-            other = self.session(server)
-            self.assertEqual(self.rcpt(other, "postmaster@example.com"), YES, "while the first waits")
-            self.assertEqual(client.reply()[0], 451)
-            service.mode, service.delay_s = "slow", 0.2
-            self.assertEqual(self.rcpt(client, "alice@example.com"), YES, "in time, and in its place")
-            self.wait_for_event(server, "recipients_service", "no answer in time")
-            self.wait_for_event(server, "recipients_service", "answers again")
-            self.assertEqual(self.counters(server)["recipients_unavailable"], 1)
+            self.assert_slowness_holds_up_nobody_else(server, service)
 
     def test_more_questions_than_may_wait_lead_to_451_at_once(self):
         with self.service() as service, \

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -105,6 +106,31 @@ class ServiceTest : public testing::Test {
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
         }
         return true;
+    }
+    // Every core asks on a thread of its own, eight at once and so often, for user0 to user199, of whom the
+    // even ones exist: how many answers were wrong.
+    int wrong_answers(int rounds) {
+        std::vector<std::thread> threads;
+        std::atomic<int> wrong{0};
+        for (const auto& core : cores_) {
+            threads.emplace_back([&wrong, rounds, core = core.get()] {
+                for (int round = 0; round < rounds; ++round) {
+                    std::vector<std::pair<std::uint32_t, int>> open;
+                    for (int i = 0; i < 8; ++i) {
+                        const int number = (round * 7 + i * 13) % 200;
+                        const Found found = core->ask("user" + std::to_string(number));
+                        if (found == Found::later) open.emplace_back(core->asked(), number);
+                        if (found != Found::later && (found == Found::yes) != (number % 2 == 0)) ++wrong;
+                    }
+                    for (const auto& [sequence, number] : open) {
+                        if (core->outcome_of(sequence) != (number % 2 == 0 ? 0 : 550)) ++wrong;
+                    }
+                }
+            });
+        }
+        for (std::thread& thread : threads)
+            thread.join();
+        return wrong.load();
     }
 
     ServiceOptions service_options_;

@@ -232,27 +232,7 @@ TEST_F(SocketmapTest, ManyQuestionsOfSeveralCoresGetTheirOwnAnswers) {
         return FakeSocketmap::netstring(number % 2 == 0 ? "OK " : "NOTFOUND ");
     });
     start(50);
-    std::vector<std::thread> threads;
-    std::atomic<int> wrong{0};
-    for (const auto& core : cores_) {
-        threads.emplace_back([&wrong, core = core.get()] {
-            for (int round = 0; round < 100; ++round) {
-                std::vector<std::pair<std::uint32_t, int>> open;
-                for (int i = 0; i < 8; ++i) {
-                    const int number = (round * 7 + i * 13) % 200;
-                    const Found found = core->ask("user" + std::to_string(number));
-                    if (found == Found::later) open.emplace_back(core->asked(), number);
-                    if (found != Found::later && (found == Found::yes) != (number % 2 == 0)) ++wrong;
-                }
-                for (const auto& [sequence, number] : open) {
-                    if (core->outcome_of(sequence) != (number % 2 == 0 ? 0 : 550)) ++wrong;
-                }
-            }
-        });
-    }
-    for (std::thread& thread : threads)
-        thread.join();
-    EXPECT_EQ(wrong.load(), 0);
+    EXPECT_EQ(wrong_answers(100), 0);
     EXPECT_LE(server_->connections(), 4);
     EXPECT_EQ(counters_.recipients_service_errors.get(), 0u);
 }
